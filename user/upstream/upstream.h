@@ -1,0 +1,75 @@
+/* The servers behind a name, as one worker sees them: resolved addresses, balance, health, idle connections. One
+ * `struct upstreams` per worker and settings snapshot; nothing is shared between workers but the sticky table. */
+#ifndef SLUICE_UPSTREAM_UPSTREAM_H
+#define SLUICE_UPSTREAM_UPSTREAM_H
+
+#include "conf/settings.h"
+#include "event/loop.h"
+#include "upstream/sticky.h"
+
+struct upstreams;
+struct server; /* one configured server */
+
+/* Begins resolving and health-checking. `sticky` may be NULL (then sticky falls back to least-conn). Takes a reference on
+ * `settings`; `worker_count` divides max_connections. */
+must_check int upstreams_new(struct loop *loop, struct settings *settings, struct sticky *sticky, unsigned worker_count,
+	struct upstreams **ret);
+/* No pick or lease may be outstanding. Idle connections are closed. */
+void upstreams_free(struct upstreams *u);
+/* After a reload: idle connections are closed, health checks end; frees itself when the last lease is given back. */
+void upstreams_retire(struct upstreams *u);
+
+/* What balances a request. */
+struct pick_key {
+	struct slice hash; /* value of the configured header or cookie; p == NULL: absent */
+	uint64_t tried; /* bit set of servers (by index, 64 at most per upstream) that already failed for this request */
+};
+
+/* A lease counts as one connection of the server until it is returned. */
+struct lease {
+	struct server *server; /* NULL: none */
+	struct sockaddr_any addr; /* dial this */
+	int idle_fd; /* >= 0: a kept-alive connection, take it over instead; -1: dial */
+	unsigned index; /* of the server in its upstream */
+};
+
+enum pick_result {
+	PICK_OK,
+	PICK_WAIT, /* name not resolved yet, or all at max_connections: ask again when told (pick_waiter) */
+	PICK_NONE, /* all down, unresolvable or tried */
+};
+
+/* Told when a PICK_WAIT may have changed. */
+struct pick_waiter {
+	struct list link;
+	void (*on_change)(struct pick_waiter *w);
+};
+
+/* `allow_idle` false: a fresh connection is wanted (a kept one just failed). On PICK_WAIT the waiter is queued. */
+enum pick_result upstreams_pick(struct upstreams *u, size_t upstream, const struct pick_key *key, bool allow_idle,
+	struct lease *ret, struct pick_waiter *w);
+void upstreams_wait_cancel(struct pick_waiter *w);
+
+/* How the connection ended: REUSE gives `fd` to the pool (or closes it when full); CLOSED: the caller closed it;
+ * FAILED: connect failed or it broke before a response head: counts against the server (3 in a row put it down for a while
+ * even without health checks, passive, with backoff). Empties the lease. */
+enum lease_end { LEASE_REUSE, LEASE_CLOSED, LEASE_FAILED };
+void upstreams_return(struct lease *l, enum lease_end how, int fd);
+/* A response head came: the server works (passive health). */
+void upstreams_worked(struct lease *l);
+/* The upstream issued `value` in its sticky header: requests that bring it go to this server. */
+void upstreams_stick(struct lease *l, struct slice value);
+
+const char *server_address(const struct server *s); /* as configured */
+const struct upstream_settings *server_upstream(const struct server *s);
+
+/* For admin views and tests. */
+struct server_view {
+	const char *upstream, *address;
+	unsigned connections, idle;
+	bool resolved, up;
+	uint64_t failures, checks, picks;
+};
+size_t upstreams_view(const struct upstreams *u, struct server_view *out, size_t max);
+
+#endif
