@@ -6,7 +6,7 @@ CC := gcc
 CLANG := clang
 VERSION := 0.1.0
 
-PKGS := libcyaml libcares jansson libcap-ng libseccomp libbpf
+PKGS := libcyaml libcares jansson libcap-ng libseccomp libsystemd libbpf
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD)/gen -DSLUICE_VERSION='"$(VERSION)"'
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef
 CFLAGS ?= -O2 -g
@@ -29,6 +29,10 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(BUILD)/sluice $(if $(BENCH_SRC),$(BUILD)/sluice-bench) $(if $(CTL_SRC),$(BUILD)/sluicectl)
 
+# `make V=1` shows the commands
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
 .DELETE_ON_ERROR:
 .PHONY: all deps build demo test test-unit test-net test-fuzz test-asan lint bench install clean programs units
 
@@ -40,20 +44,29 @@ units: $(UNIT_BIN)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/libsluice.a: $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/sluice: $(BUILD)/user/main/sluice.o $(BUILD)/libsluice.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/sluice-bench: $(BENCH_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/sluicectl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsluice.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 clean:
 	rm -rf build build-*

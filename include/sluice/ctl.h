@@ -3,7 +3,7 @@
 #ifndef SLUICE_CTL_H
 #define SLUICE_CTL_H
 
-#include "sluice/abi.h"
+#include "sluice/flow.h"
 
 struct sluice_addr {
 	__u8 ip[16]; /* network order; IPv4 as ::ffff:a.b.c.d; all zero: unix socket or unknown */
@@ -30,7 +30,7 @@ struct sluice_ctl {
 	__u8 state; /* enum stream_state of the daemon */
 	__u8 lane; /* enum sluice_lane */
 	__u8 reason; /* enum sluice_lane_reason: why not a better lane */
-	__u8 mode; /* splice: 1 = redirect allowed, 0 = verdict passes all */
+	__u8 mode; /* splice: 1 = the verdict may redirect, 0 = it passes all to recv() */
 	/* copy lane counters; the splice lane's own are in `flows` and the sum of both is the stream's */
 	__u64 bytes_in; /* body bytes from upstream, framing included */
 	__u64 bytes_out; /* bytes written to the client, head and heartbeats included */
@@ -39,7 +39,7 @@ struct sluice_ctl {
 	__u64 last_in_ns; /* last byte from upstream */
 	__u64 last_out_ns; /* last byte taken by the client's socket */
 	/* -- 64 -- */
-	__u64 consumed; /* splice: passed bytes that userspace read and wrote */
+	__u64 consumed; /* splice: passed bytes (flow.passed) that userspace is done with; below it nothing is redirected */
 	__u64 written; /* splice: bytes that userspace wrote to the client since engage */
 	__u64 injected; /* of those, the relay's own: heartbeats, comments */
 	__u32 pending; /* bytes read from upstream that the client has not taken (in the relay) */
@@ -80,7 +80,10 @@ struct sluice_ctl {
 	char method[8];
 	char host[64];
 	char path[96];
-	__u8 reserved2[24];
+	/* splice: read by the verdict; kern/splice.h writes them */
+	struct sluice_track track; /* the position behind the last byte that userspace handled; valid at `consumed` */
+	__u32 epoch; /* counts the slot's engagements; the verdict begins a new flow record when it changes */
+	__u32 seen; /* flow.notes that the worker has read from its ring */
 };
 
 _Static_assert(sizeof(struct sluice_addr) == 20, "sluice_addr: no padding");

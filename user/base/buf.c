@@ -18,6 +18,8 @@ int buf_reserve(struct buf *b, size_t n)
 		return -ENOMEM;
 	if (b->max && want > b->max)
 		return -ENOBUFS;
+	if (want > SIZE_MAX / 2)
+		return -ENOMEM; /* no doubling reaches it */
 	cap = b->cap ? b->cap : 256;
 	while (cap < want)
 		cap *= 2;

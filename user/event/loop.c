@@ -44,6 +44,9 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
+/* epoll reports these whether asked or not; said here they keep `armed` true for a source that waits for nothing else. */
+#define ALWAYS (EPOLLERR | EPOLLHUP)
+
 static int ctl(struct loop *l, int op, struct source *s, uint32_t events)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = s};
@@ -56,11 +59,12 @@ static int ctl(struct loop *l, int op, struct source *s, uint32_t events)
 
 int loop_add(struct loop *l, struct source *s, uint32_t events)
 {
-	return ctl(l, EPOLL_CTL_ADD, s, events);
+	return ctl(l, EPOLL_CTL_ADD, s, events | ALWAYS);
 }
 
 int loop_mod(struct loop *l, struct source *s, uint32_t events)
 {
+	events |= ALWAYS;
 	return s->armed == events ? 0 : ctl(l, EPOLL_CTL_MOD, s, events);
 }
 
@@ -91,7 +95,9 @@ void timer_at(struct loop *l, struct timer *t, uint64_t deadline_ms)
 
 void timer_in(struct loop *l, struct timer *t, uint64_t delay_ms)
 {
-	timer_at(l, t, loop_now_ms(l) + delay_ms);
+	uint64_t deadline;
+
+	timer_at(l, t, __builtin_add_overflow(loop_now_ms(l), delay_ms, &deadline) ? UINT64_MAX : deadline);
 }
 
 void timer_stop(struct timer *t)

@@ -12,7 +12,7 @@ struct loop;
 struct source {
 	void (*on_ready)(struct source *s, uint32_t events);
 	int fd;
-	uint32_t armed; /* what epoll was asked for; 0 = not in the loop */
+	uint32_t armed; /* what epoll was asked for, EPOLLERR and EPOLLHUP always with it; 0 = not in the loop */
 };
 
 /* One deadline. Inactive while `deadline_ms` is 0. May fire up to one tick (4 ms) late, never early. */

@@ -12,7 +12,7 @@ void wheel_init(struct wheel *w, uint64_t now_ms)
 /* The tick at which a deadline has passed: rounded up, so that a timer is never early. */
 static uint64_t due_tick(uint64_t deadline_ms)
 {
-	return (deadline_ms + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS;
+	return deadline_ms / WHEEL_TICK_MS + (deadline_ms % WHEEL_TICK_MS != 0);
 }
 
 void wheel_insert(struct wheel *w, struct timer *t)
@@ -81,34 +81,10 @@ static void run_slot(struct wheel *w)
 	}
 }
 
-static bool wheel_idle(const struct wheel *w)
+/* The first tick after the current one at which a slot is spread out or run; UINT64_MAX: none. */
+static uint64_t next_tick(const struct wheel *w)
 {
-	for (int level = 0; level < WHEEL_LEVELS; level++)
-		if (w->occupied[level])
-			return false;
-	return true;
-}
-
-void wheel_advance(struct wheel *w, uint64_t now_ms)
-{
-	uint64_t now = now_ms / WHEEL_TICK_MS;
-
-	while (w->tick < now) {
-		if (wheel_idle(w)) {
-			w->tick = now;
-			return;
-		}
-		w->tick++;
-		for (int level = WHEEL_LEVELS - 1; level > 0; level--)
-			if ((w->tick & (((uint64_t)1 << (WHEEL_BITS * level)) - 1)) == 0)
-				spread(w, level);
-		run_slot(w);
-	}
-}
-
-uint64_t wheel_next_ms(const struct wheel *w, uint64_t now_ms, uint64_t max_ms)
-{
-	uint64_t now = now_ms / WHEEL_TICK_MS, best = UINT64_MAX;
+	uint64_t best = UINT64_MAX;
 
 	for (int level = 0; level < WHEEL_LEVELS; level++) {
 		unsigned shift = (unsigned)(WHEEL_BITS * level);
@@ -123,9 +99,30 @@ uint64_t wheel_next_ms(const struct wheel *w, uint64_t now_ms, uint64_t max_ms)
 		uint64_t ahead = (uint64_t)__builtin_ctzll(bits) + 1;
 		best = MIN(best, ((w->tick >> shift) + ahead) << shift);
 	}
-	if (best == UINT64_MAX)
+	return best;
+}
+
+void wheel_advance(struct wheel *w, uint64_t now_ms)
+{
+	uint64_t now = now_ms / WHEEL_TICK_MS;
+
+	while (w->tick < now) {
+		/* Straight over the ticks that have nothing: a sleep of a minute is not 15,000 steps. */
+		w->tick = MIN(next_tick(w), now);
+		for (int level = WHEEL_LEVELS - 1; level > 0; level--)
+			if ((w->tick & (((uint64_t)1 << (WHEEL_BITS * level)) - 1)) == 0)
+				spread(w, level);
+		run_slot(w);
+	}
+}
+
+uint64_t wheel_next_ms(const struct wheel *w, uint64_t now_ms, uint64_t max_ms)
+{
+	uint64_t next = next_tick(w);
+
+	if (next == UINT64_MAX)
 		return max_ms;
-	if (best <= now)
+	if (next <= now_ms / WHEEL_TICK_MS)
 		return 0;
-	return MIN(max_ms, best * WHEEL_TICK_MS - now_ms);
+	return MIN(max_ms, next * WHEEL_TICK_MS - now_ms);
 }

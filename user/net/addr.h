@@ -13,6 +13,8 @@ const char *addr_format(const struct sockaddr_any *a, char out[ADDR_TEXT_MAX]);
 /* IP without port; empty for unix. IPv4-mapped IPv6 is written as IPv4. */
 const char *addr_format_ip(const struct sockaddr_any *a, char out[ADDR_TEXT_MAX]);
 void addr_to_record(const struct sockaddr_any *a, struct sluice_addr *ret);
+/* The IP of a record as text, no port; empty when it has none. Returns `out`. */
+const char *addr_record_ip(const struct sluice_addr *a, char *out, size_t size);
 bool addr_in(const struct sockaddr_any *a, const struct cidr *list, size_t n);
 bool addr_equal(const struct sockaddr_any *a, const struct sockaddr_any *b);
 

@@ -19,12 +19,12 @@ enum chunk_state {
 };
 
 struct chunk_reader {
-	uint64_t left; /* payload bytes left in this chunk; while in CHUNK_SIZE: the value so far */
-	uint64_t overhead; /* bytes that were not payload, since `payload` last passed it by 16:1; A28 */
+	uint64_t left; /* payload bytes left in this chunk; in CHUNK_SIZE the value so far, in CHUNK_TRAILER a hash */
+	uint64_t overhead; /* extension bytes that payload has not paid back byte for byte; over 100 KiB: refused, A28 */
 	uint32_t ext; /* bytes of this size line, or of all trailers */
 	uint8_t state; /* enum chunk_state */
 	uint8_t digits;
-	uint8_t line; /* CHUNK_TRAILER: where in a line */
+	uint8_t line; /* CHUNK_EXT, CHUNK_TRAILER: where in a line */
 	uint8_t quoted; /* CHUNK_EXT: inside a quoted string, and after a backslash */
 	uint64_t chunks; /* data chunks begun */
 	enum h1_rule bad; /* the rule broken, in CHUNK_BAD */

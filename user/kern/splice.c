@@ -1,0 +1,230 @@
+/* Load, attach, map, pin; and the way back. */
+#include "kern/kern.h"
+#include "base/clock.h"
+#include "splice.skel.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+_Static_assert(sizeof(((struct splice_bpf *)0)->rodata->sse_class) == 256, "one class per byte");
+
+int kern_fail(char *why, size_t size, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (why && size)
+		vsnprintf(why, size, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+/* libbpf prints through a global hook. The last warning it has while the objects are loaded says best what is wrong. */
+static char libbpf_said[256];
+
+static int on_libbpf_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[sizeof(libbpf_said)];
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	/* "-- BEGIN PROG LOAD LOG --" and what follows it is the verifier's, for developers. */
+	if (!strstr(line, "PROG LOAD LOG") && !strstr(line, "failed to load object"))
+		memcpy(libbpf_said, line, sizeof(line));
+	return 0;
+}
+
+static size_t page_up(size_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (n + page - 1) / page * page;
+}
+
+static int sizes_set(struct splice_bpf *skel, uint32_t slots, uint32_t workers)
+{
+	struct {
+		struct bpf_map *map;
+		uint32_t n;
+	} sizes[] = {
+		{skel->maps.flows, slots},
+		{skel->maps.ctl, slots},
+		{skel->maps.source, slots},
+		{skel->maps.target, slots},
+		/* Each CPU keeps a few free entries to itself. */
+		{skel->maps.slots, slots + 64},
+		{skel->maps.notes, workers},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		int err = bpf_map__set_max_entries(sizes[i].map, sizes[i].n);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Opened, sized, loaded and attached to `source`. */
+static int bpf_up(struct splice *k, char *why, size_t size)
+{
+	struct splice_bpf *skel = splice_bpf__open();
+	int err;
+
+	if (!skel)
+		return kern_fail(why, size, -errno, "the BPF object cannot be opened: %s", strerror(errno));
+	k->skel = skel;
+	err = track_table((uint8_t *)skel->rodata->sse_class, (uint8_t *)skel->rodata->sse_next,
+		sizeof(skel->rodata->sse_next) / 16, 16, (uint8_t *)&skel->rodata->sse_idle);
+	if (err)
+		return kern_fail(why, size, err, "the event table does not fit the program: a fault of the build");
+	err = sizes_set(skel, k->slots, k->workers);
+	if (!err)
+		err = splice_bpf__load(skel);
+	if (err)
+		return kern_fail(why, size, err, "the kernel does not load the splice program: %s%s%s", strerror(-err),
+			libbpf_said[0] ? ": " : "", libbpf_said);
+	err = bpf_prog_attach(bpf_program__fd(skel->progs.splice_verdict), bpf_map__fd(skel->maps.source),
+		BPF_SK_SKB_STREAM_VERDICT, 0);
+	if (err)
+		return kern_fail(why, size, err, "the kernel does not attach the verdict to a sockmap: %s", strerror(-err));
+	k->source_fd = bpf_map__fd(skel->maps.source);
+	k->target_fd = bpf_map__fd(skel->maps.target);
+	k->slots_fd = bpf_map__fd(skel->maps.slots);
+	k->totals_fd = bpf_map__fd(skel->maps.totals);
+	return 0;
+}
+
+static int tables_map(struct splice *k)
+{
+	void *p;
+
+	k->ctl_bytes = page_up((size_t)k->slots * sizeof(struct sluice_ctl));
+	p = mmap(NULL, k->ctl_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(k->skel->maps.ctl), 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	k->ctl = p;
+	k->flows_bytes = page_up((size_t)k->slots * sizeof(struct sluice_flow));
+	p = mmap(NULL, k->flows_bytes, PROT_READ, MAP_SHARED, bpf_map__fd(k->skel->maps.flows), 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	k->flows = p;
+	k->seats = calloc(k->slots, sizeof(*k->seats));
+	return k->seats ? 0 : -ENOMEM;
+}
+
+static int about_write(struct splice *k, const char *instance)
+{
+	struct sluice_about a = {
+		.abi = SLUICE_ABI_VERSION,
+		.slots = k->slots,
+		.workers = k->workers,
+		.pid = (uint32_t)k->master,
+		.start_ns = clock_mono_ns(),
+		.ctl_size = sizeof(struct sluice_ctl),
+		.flow_size = sizeof(struct sluice_flow),
+	};
+	uint32_t zero = 0;
+
+	snprintf(a.instance, sizeof(a.instance), "%s", instance);
+	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.about), &zero, &a, BPF_ANY);
+}
+
+static int open_all(struct splice *k, const struct splice_params *p, char *why, size_t size)
+{
+	int err = bpf_up(k, why, size);
+
+	if (err)
+		return err;
+	err = notes_open(k, bpf_map__fd(k->skel->maps.notes));
+	if (!err)
+		err = tables_map(k);
+	if (!err)
+		err = about_write(k, p->instance ? p->instance : SLUICE_DEFAULT_INSTANCE);
+	if (err)
+		return kern_fail(why, size, err, "the splice lane's maps cannot be set up: %s", strerror(-err));
+	return p->pin ? pins_make(&k->pins, p, k->skel->obj, why, size) : 0;
+}
+
+int splice_open(const struct splice_params *p, struct splice **ret, char *why, size_t size)
+{
+	libbpf_print_fn_t printed;
+	struct splice *k;
+	int err;
+
+	if (!p->slots || !p->workers)
+		return kern_fail(why, size, -EINVAL, "no slots or no workers were asked for");
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return kern_fail(why, size, -ENOMEM, "out of memory");
+	k->slots = p->slots;
+	k->workers = p->workers;
+	k->master = getpid();
+	k->pins.lock = -1;
+	libbpf_said[0] = '\0';
+	printed = libbpf_set_print(on_libbpf_print);
+	err = open_all(k, p, why, size);
+	libbpf_set_print(printed);
+	if (err) {
+		splice_close(k);
+		return err;
+	}
+	*ret = k;
+	return 0;
+}
+
+void splice_close(struct splice *k)
+{
+	if (!k)
+		return;
+	pins_drop(&k->pins, getpid() == k->master);
+	notes_close(k);
+	if (k->ctl)
+		munmap(k->ctl, k->ctl_bytes);
+	if (k->flows)
+		munmap((void *)k->flows, k->flows_bytes);
+	free(k->seats);
+	splice_bpf__destroy(k->skel);
+	free(k);
+}
+
+struct sluice_ctl *splice_ctl(struct splice *k)
+{
+	return k->ctl;
+}
+
+const struct sluice_flow *splice_flows(const struct splice *k)
+{
+	return k->flows;
+}
+
+uint32_t splice_slots(const struct splice *k)
+{
+	return k->slots;
+}
+
+int splice_totals(const struct splice *k, struct sluice_totals *ret)
+{
+	const size_t fields = sizeof(*ret) / sizeof(uint64_t);
+	_cleanup_free_ struct sluice_totals *cpus = NULL;
+	struct sluice_totals sum = {0};
+	int n = libbpf_num_possible_cpus(), err;
+	uint32_t zero = 0;
+
+	_Static_assert(sizeof(*ret) % sizeof(uint64_t) == 0, "counters only");
+	if (n < 0)
+		return n;
+	cpus = calloc((size_t)n, sizeof(*cpus));
+	if (!cpus)
+		return -ENOMEM;
+	err = bpf_map_lookup_elem(k->totals_fd, &zero, cpus);
+	if (err)
+		return err;
+	for (int i = 0; i < n; i++)
+		for (size_t f = 0; f < fields; f++)
+			((uint64_t *)&sum)[f] += ((const uint64_t *)&cpus[i])[f];
+	*ret = sum;
+	return 0;
+}

@@ -1,0 +1,293 @@
+#include "main/master.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "main/control.h"
+#include "main/master_state.h"
+#include "main/privileges.h"
+#include "observe/access_log.h"
+#include "sluice/admin.h"
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#define STICKY_SESSIONS 65536
+#define KILL_AFTER_MS 3000 /* past the drain window, for a worker that does not end */
+
+/* ---- stopping */
+
+static void stop(struct master *m, uint64_t window_ms)
+{
+	bool again = m->stopping;
+
+	m->stopping = true;
+	for (unsigned i = 0; i < m->nchildren; i++)
+		timer_stop(&m->children[i].restart);
+	sd_notify(0, "STOPPING=1");
+	if (again) {
+		log_info("told to stop again: cutting what is left");
+		children_say(m, CONTROL_CUT, 0);
+		timer_in(m->loop, &m->kill_timer, KILL_AFTER_MS);
+	} else {
+		log_info("draining for up to %llu ms", (unsigned long long)window_ms);
+		children_say(m, CONTROL_DRAIN, window_ms);
+		timer_in(m->loop, &m->kill_timer, window_ms + KILL_AFTER_MS);
+	}
+	if (!children_alive(m))
+		loop_stop(m->loop);
+}
+
+static void on_kill_timer(struct timer *t)
+{
+	struct master *m = container_of(t, struct master, kill_timer);
+
+	log_error("workers do not end; killing them");
+	children_kill(m);
+}
+
+static void on_signal(struct signals *s, int signo)
+{
+	struct master *m = container_of(s, struct master, signals);
+	char why[256] = "";
+
+	switch (signo) {
+	case SIGCHLD:
+		children_reap(m);
+		break;
+	case SIGHUP:
+		if (m->log_pid)
+			kill(m->log_pid, SIGHUP);
+		if (!m->stopping && master_reload(m, why, sizeof(why)))
+			log_debug("reload: %s", why);
+		break;
+	default:
+		stop(m, m->settings->drain_ms);
+		break;
+	}
+}
+
+/* ---- what the admin socket may do */
+
+static int do_reload(void *arg, char *why)
+{
+	return master_reload(arg, why, 256);
+}
+
+static int do_drain(void *arg, char *why)
+{
+	struct master *m = arg;
+
+	(void)why;
+	stop(m, m->settings->drain_ms);
+	return 0;
+}
+
+static int do_kill(void *arg, uint64_t id, char *why)
+{
+	struct master *m = arg;
+	unsigned worker = (unsigned)(id >> 48);
+
+	if (worker >= m->nchildren || !m->children[worker].pid) {
+		snprintf(why, 256, "no stream has this id");
+		return -ENOENT;
+	}
+	return control_say(m->children[worker].control.fd, CONTROL_KILL, id);
+}
+
+static int do_log_level(void *arg, const char *text, char *why)
+{
+	enum log_level level;
+
+	if (log_level_parse(text, &level)) {
+		snprintf(why, 256, "levels are error, warn, info and debug");
+		return -EINVAL;
+	}
+	log_set_level(level);
+	children_say(arg, CONTROL_LOG_LEVEL, level);
+	return 0;
+}
+
+static void see_worker(void *arg, unsigned index, struct admin_worker *ret)
+{
+	const struct master *m = arg;
+	const struct child *c = &m->children[index];
+
+	*ret = (struct admin_worker){
+		.pid = c->pid, .restarts = c->restarts, .age_ms = loop_now_ms(m->loop) - c->started_ms};
+}
+
+/* The socket's path: as configured, or the default where that folder can be had; NULL: none. */
+static const char *admin_path(const struct settings *s, char *space, size_t size)
+{
+	if (s->admin)
+		return s->admin;
+	if (mkdir(SLUICE_RUN_DIR, 0755) && errno != EEXIST)
+		return NULL;
+	snprintf(space, size, SLUICE_RUN_DIR "/%s.sock", s->instance);
+	return space;
+}
+
+static int open_admin(struct master *m)
+{
+	char space[128];
+	const char *path = admin_path(m->settings, space, sizeof(space));
+	struct admin_hooks hooks = {
+		.arg = m,
+		.instance = m->settings->instance,
+		.slots = &m->slots,
+		.totals = m->totals,
+		.workers = m->nchildren,
+		.reload = do_reload,
+		.drain = do_drain,
+		.kill = do_kill,
+		.log_level = do_log_level,
+		.worker = see_worker,
+	};
+	int err;
+
+	if (!path) {
+		log_warn("no admin socket: " SLUICE_RUN_DIR " cannot be made; give one with --admin PATH");
+		return 0;
+	}
+	err = admin_new(m->loop, path, &hooks, &m->admin);
+	if (err == -EADDRINUSE)
+		log_error("admin socket %s: another sluice of instance '%s' is running; stop it, or choose another "
+			  "name with --instance", path, m->settings->instance);
+	else if (err)
+		log_error("admin socket %s: %s", path, strerror(-err));
+	return err;
+}
+
+/* ---- starting */
+
+static void on_restart(struct timer *t)
+{
+	struct child *c = container_of(t, struct child, restart);
+	int err;
+
+	if (c->master->stopping)
+		return;
+	err = child_start(c);
+	if (err) {
+		log_error("worker %u cannot be restarted: %s; trying again", c->index, strerror(-err));
+		timer_in(c->master->loop, &c->restart, MS_PER_S);
+	}
+}
+
+static int shared_state(struct master *m)
+{
+	int err = slot_table_new(&m->slots, m->settings->max_streams);
+
+	if (err)
+		return err;
+	m->totals = mmap(NULL, m->nchildren * sizeof(*m->totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
+	if (m->totals == MAP_FAILED) {
+		m->totals = NULL;
+		return -ENOMEM;
+	}
+	return sticky_new(STICKY_SESSIONS, &m->sticky);
+}
+
+static int open_listeners(struct master *m)
+{
+	char why[256] = "";
+	int **fds, err = listeners_open(m, m->settings, &fds, why, sizeof(why));
+
+	if (err)
+		log_error("%s", why);
+	else
+		listeners_replace(m, fds, m->settings);
+	return err;
+}
+
+static int open_log(struct master *m)
+{
+	const char *path = m->settings->access_log;
+	int err;
+
+	if (!path)
+		return 0;
+	err = access_log_start(path, &m->log_fd, &m->log_pid);
+	if (err)
+		log_error("log.access: %s: %s", path, strerror(-err));
+	return err;
+}
+
+static int start(struct master *m)
+{
+	static const int signos[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+	int err = loop_new(&m->loop);
+
+	if (!err)
+		err = signals_init(&m->signals, m->loop, signos, ARRAY_LEN(signos), on_signal);
+	if (!err)
+		err = shared_state(m);
+	if (!err)
+		err = open_admin(m);
+	if (!err)
+		err = open_listeners(m);
+	if (!err)
+		err = open_log(m);
+	for (unsigned i = 0; !err && i < m->nchildren; i++)
+		err = child_start(&m->children[i]);
+	return err;
+}
+
+static void done(struct master *m)
+{
+	listeners_close(m);
+	for (unsigned i = 0; i < m->nchildren; i++)
+		if (m->children[i].control.fd >= 0)
+			close(m->children[i].control.fd);
+	free(m->children);
+	if (m->log_fd >= 0)
+		close(m->log_fd);
+	admin_free(m->admin);
+	sticky_free(m->sticky);
+	if (m->totals)
+		munmap(m->totals, m->nchildren * sizeof(*m->totals));
+	slot_table_done(&m->slots);
+	if (m->loop) {
+		signals_done(&m->signals);
+		loop_free(m->loop);
+	}
+	settings_unref(m->settings);
+}
+
+int master_run(struct settings *settings, const char *config)
+{
+	struct master m = {
+		.settings = settings,
+		.config = config,
+		.nchildren = settings->workers,
+		.log_fd = -1,
+		.signals.source.fd = -1,
+	};
+	int err;
+
+	log_set_level(settings->log_level);
+	privileges_raise_fds();
+	signal(SIGPIPE, SIG_IGN);
+	m.children = calloc(m.nchildren, sizeof(*m.children));
+	if (!m.children) {
+		settings_unref(settings);
+		return 1;
+	}
+	for (unsigned i = 0; i < m.nchildren; i++) {
+		m.children[i] = (struct child){.master = &m, .index = i, .control.fd = -1};
+		timer_init(&m.children[i].restart, on_restart);
+	}
+	timer_init(&m.kill_timer, on_kill_timer);
+	err = start(&m);
+	if (!err)
+		err = loop_run(m.loop);
+	else if (m.children && children_alive(&m))
+		children_kill(&m);
+	if (err)
+		log_error("cannot start: %s", strerror(-err));
+	err = err || m.failed;
+	done(&m);
+	return err ? 1 : 0;
+}

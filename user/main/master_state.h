@@ -1,0 +1,62 @@
+/* What the master's files share. Private to main/. */
+#ifndef SLUICE_MAIN_MASTER_STATE_H
+#define SLUICE_MAIN_MASTER_STATE_H
+
+#include "admin/admin.h"
+#include "event/signals.h"
+#include "main/worker.h"
+
+struct master;
+
+struct child {
+	struct master *master;
+	unsigned index;
+	pid_t pid; /* 0: not running */
+	struct source control; /* fd -1: none */
+	struct timer restart;
+	uint64_t started_ms;
+	unsigned restarts;
+	bool ready;
+	int *listeners; /* one fd per listener of the settings, kept open for the worker's successor */
+};
+
+struct master {
+	struct loop *loop;
+	struct signals signals;
+	struct admin *admin;
+	struct settings *settings;
+	const char *config;
+	struct slot_table slots;
+	struct totals *totals; /* shared memory, one per worker */
+	struct sticky *sticky;
+	struct child *children;
+	unsigned nchildren;
+	int log_fd;
+	pid_t log_pid;
+	bool announced; /* "listening on" was said */
+	bool stopping;
+	bool failed; /* a worker could not start at all */
+	struct timer kill_timer; /* a worker that does not end when told */
+};
+
+/* ---- children.c */
+must_check int child_start(struct child *c);
+void children_say(struct master *m, uint32_t kind, uint64_t arg);
+/* After SIGCHLD: collects the dead, restarts workers. */
+void children_reap(struct master *m);
+bool children_alive(const struct master *m);
+void children_kill(struct master *m);
+
+/* ---- listeners.c */
+/* Opens what `next` asks for, for every worker, keeping the fds of listeners that `m` has already (same text). On success
+ * ret[worker][listener]; on error nothing is changed and `why` says what failed. */
+must_check int listeners_open(struct master *m, const struct settings *next, int ***ret, char *why, size_t why_size);
+/* Replaces the children's fds with these, closing those that are not used any more. */
+void listeners_replace(struct master *m, int **fds, const struct settings *next);
+void listeners_close(struct master *m);
+
+/* ---- reload.c */
+/* Reads the config again; on a mistake the old settings stay and `why` has the first line of what is wrong (all go to the log). */
+must_check int master_reload(struct master *m, char *why, size_t why_size);
+
+#endif

@@ -1,0 +1,151 @@
+/* SIGHUP: the config is read and checked whole before any worker hears of it. */
+#include "base/log.h"
+#include "main/control.h"
+#include "main/master_state.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+static int read_file(const char *path, struct buf *text)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		int err = buf_reserve(text, 64 * 1024);
+
+		if (err)
+			return err;
+		n = read(fd, text->data + text->len, text->cap - text->len);
+		if (n < 0)
+			return -errno;
+		text->len += (size_t)n;
+	} while (n > 0);
+	return 0;
+}
+
+/* Each worker reads the same bytes that were checked here, whatever happens to the file meanwhile. */
+static int text_fd(struct slice text)
+{
+	_cleanup_close_ int fd = memfd_create("sluice-config", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	while (text.n) {
+		ssize_t n = write(fd, text.p, text.n);
+
+		if (n < 0)
+			return -errno;
+		text.p += n;
+		text.n -= (size_t)n;
+	}
+	return take_fd(fd);
+}
+
+static void keep(const char *key)
+{
+	log_warn("reload: %s has changed; it takes effect with the next start", key);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static void say_what_stays(const struct settings *old, const struct settings *next)
+{
+	if (old->workers != next->workers)
+		keep("workers");
+	if (old->max_streams != next->max_streams)
+		keep("max_streams");
+	if (strcmp(old->instance, next->instance) != 0)
+		keep("instance");
+	if (!same_text(old->admin, next->admin))
+		keep("admin");
+	if (!same_text(old->user, next->user))
+		keep("user");
+	if (!same_text(old->access_log, next->access_log))
+		keep("log.access");
+}
+
+static void tell_workers(struct master *m, int config_fd)
+{
+	static struct control_message msg;
+
+	msg = (struct control_message){.kind = CONTROL_RELOAD, .nfds = (uint32_t)m->settings->nlisteners + 1};
+	msg.fds[0] = config_fd;
+	for (unsigned w = 0; w < m->nchildren; w++) {
+		struct child *c = &m->children[w];
+
+		if (!c->pid)
+			continue; /* being restarted: it begins with the new settings */
+		memcpy(msg.fds + 1, c->listeners, m->settings->nlisteners * sizeof(int));
+		if (control_send(c->control.fd, &msg))
+			log_error("worker %u does not take its new settings", w);
+	}
+}
+
+static void say_errors(const struct buf *errors, char *why, size_t why_size)
+{
+	const char *line = errors->data;
+
+	for (size_t left = errors->len; left;) {
+		const char *end = memchr(line, '\n', left);
+		size_t n = end ? (size_t)(end - line) : left;
+
+		log_error("reload refused: %.*s", (int)n, line);
+		if (!*why)
+			snprintf(why, why_size, "%.*s", (int)n, line);
+		left -= n + (end ? 1 : 0);
+		line += n + 1;
+	}
+}
+
+int master_reload(struct master *m, char *why, size_t why_size)
+{
+	_cleanup_buf_ struct buf text = {0}, errors = {0};
+	_cleanup_close_ int config_fd = -1;
+	struct settings *next;
+	int **fds, err;
+
+	if (!m->config) {
+		snprintf(why, why_size, "started from flags: there is no config file to read again");
+		log_warn("reload: %s", why);
+		return -EINVAL;
+	}
+	err = read_file(m->config, &text);
+	if (err) {
+		snprintf(why, why_size, "%s: %s", m->config, strerror(-err));
+		log_error("reload refused: %s; the old settings stay", why);
+		return err;
+	}
+	err = settings_parse(m->config, buf_slice(&text), &next, &errors);
+	if (err) {
+		say_errors(&errors, why, why_size);
+		log_error("reload refused; the old settings stay");
+		return err;
+	}
+	config_fd = text_fd(buf_slice(&text));
+	err = config_fd < 0 ? config_fd : 0;
+	if (!err && next->nlisteners > CONTROL_MAX_FDS - 1)
+		err = -E2BIG;
+	if (!err)
+		err = listeners_open(m, next, &fds, why, why_size);
+	if (err) {
+		if (!*why)
+			snprintf(why, why_size, "%s", strerror(-err));
+		log_error("reload refused: %s; the old settings stay", why);
+		settings_unref(next);
+		return err;
+	}
+	say_what_stays(m->settings, next);
+	listeners_replace(m, fds, next);
+	settings_unref(m->settings);
+	m->settings = next;
+	log_set_level(next->log_level);
+	tell_workers(m, config_fd);
+	log_info("reloaded %s", m->config);
+	return 0;
+}

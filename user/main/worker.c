@@ -1,0 +1,253 @@
+#include "main/worker.h"
+#include "base/clock.h"
+#include "main/control.h"
+#include "main/privileges.h"
+#include "stream/client.h"
+#include "stream/stream.h"
+#include <malloc.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define CUT_GRACE_MS 1000 /* after the drain window: for the last bytes of what was cut */
+
+struct worker {
+	struct env env;
+	struct acceptor *acceptors;
+	size_t nacceptors;
+	struct source control;
+	struct timer drain_end;
+	struct sticky *sticky;
+	unsigned index;
+	bool cut;
+};
+
+static void close_acceptors(struct worker *w)
+{
+	for (size_t i = 0; i < w->nacceptors; i++)
+		acceptor_done(&w->acceptors[i]);
+	free(w->acceptors);
+	w->acceptors = NULL;
+	w->nacceptors = 0;
+}
+
+/* Takes over the fds, on error too. */
+static int open_acceptors(struct worker *w, const int *fds, size_t n)
+{
+	const struct settings *settings = w->env.now->settings;
+	int err = 0;
+
+	w->acceptors = calloc(MAX(n, (size_t)1), sizeof(*w->acceptors));
+	for (size_t i = 0; i < n; i++) {
+		if (!err && w->acceptors)
+			err = acceptor_init(&w->acceptors[i], &w->env, fds[i], &settings->listeners[i]);
+		if (err || !w->acceptors)
+			close(fds[i]);
+		else
+			w->nacceptors++;
+	}
+	return w->acceptors ? err : -ENOMEM;
+}
+
+static void on_drained(struct env *env)
+{
+	loop_stop(env->loop);
+}
+
+static void on_drain_end(struct timer *t)
+{
+	struct worker *w = container_of(t, struct worker, drain_end);
+
+	if (w->cut) {
+		loop_stop(w->env.loop);
+		return;
+	}
+	w->cut = true;
+	timer_in(w->env.loop, &w->drain_end, CUT_GRACE_MS);
+	clients_cut(&w->env);
+}
+
+static void drain(struct worker *w, uint64_t window_ms)
+{
+	if (w->env.draining)
+		return;
+	close_acceptors(w);
+	timer_in(w->env.loop, &w->drain_end, window_ms);
+	clients_drain(&w->env, window_ms);
+}
+
+static void cut(struct worker *w)
+{
+	close_acceptors(w);
+	w->cut = true;
+	timer_in(w->env.loop, &w->drain_end, CUT_GRACE_MS);
+	clients_cut(&w->env);
+	if (list_empty(&w->env.all_clients))
+		loop_stop(w->env.loop);
+}
+
+/* The master has checked this text: an error here is a fault of memory or fds, and the old settings stay. */
+static int reload(struct worker *w, const struct control_message *m)
+{
+	_cleanup_buf_ struct buf text = {0}, errors = {0};
+	struct settings *settings;
+	struct generation *next, *old = w->env.now;
+	int err, text_fd = m->fds[0];
+	ssize_t n;
+
+	do {
+		err = buf_reserve(&text, 64 * 1024);
+		n = err ? 0 : pread(text_fd, text.data + text.len, text.cap - text.len, (off_t)text.len);
+		text.len += n > 0 ? (size_t)n : 0;
+	} while (n > 0);
+	if (!err)
+		err = settings_parse("config", buf_slice(&text), &settings, &errors);
+	if (!err)
+		err = generation_new(&w->env, settings, w->sticky, &next);
+	if (!err && settings->nlisteners != m->nfds - 1) {
+		generation_unref(next);
+		err = -EINVAL;
+	}
+	close(text_fd);
+	if (err) {
+		for (uint32_t i = 1; i < m->nfds; i++)
+			close(m->fds[i]);
+		return err;
+	}
+	w->env.now = next;
+	/* New acceptors first take hold of the same open sockets, so that none of them is closed in between. */
+	close_acceptors(w);
+	err = open_acceptors(w, m->fds + 1, m->nfds - 1);
+	generation_retire(old);
+	log_set_level(settings->log_level);
+	return err;
+}
+
+static void handle(struct worker *w, const struct control_message *m)
+{
+	int err;
+
+	switch ((enum control_kind)m->kind) {
+	case CONTROL_RELOAD:
+		err = m->nfds && !w->env.draining ? reload(w, m) : -EINVAL;
+		if (control_say(w->control.fd, CONTROL_RELOADED, (uint64_t)-err))
+			log_warn("the master does not hear that the reload is done");
+		break;
+	case CONTROL_DRAIN:
+		drain(w, m->arg);
+		break;
+	case CONTROL_CUT:
+		cut(w);
+		break;
+	case CONTROL_KILL:
+		clients_kill(&w->env, m->arg);
+		break;
+	case CONTROL_LOG_LEVEL:
+		log_set_level((enum log_level)m->arg);
+		break;
+	case CONTROL_READY:
+	case CONTROL_RELOADED:
+		break;
+	}
+}
+
+static void on_control(struct source *source, uint32_t events)
+{
+	struct worker *w = container_of(source, struct worker, control);
+	static struct control_message m;
+	int got;
+
+	(void)events;
+	while ((got = control_receive(source->fd, &m)) > 0)
+		handle(w, &m);
+	if (got < 0 && w->control.armed) {
+		/* The master is gone, and nobody else could tell this worker to stop. */
+		loop_del(w->env.loop, source);
+		log_warn("the master has gone; draining");
+		drain(w, w->env.now->settings->drain_ms);
+	}
+}
+
+static int env_init(struct worker *w, const struct worker_start *start)
+{
+	struct env *env = &w->env;
+	struct rlimit fds = {0};
+	int err;
+
+	getrlimit(RLIMIT_NOFILE, &fds);
+	env->fd_limit = (int)MIN(fds.rlim_cur, (rlim_t)INT32_MAX);
+	env->workers = start->count;
+	env->totals = start->totals;
+	env->log = (struct access_log){.pipe_fd = start->log_fd, .totals = start->totals};
+	env->on_drained = on_drained;
+	env->totals->connections_now = env->totals->streams_now = 0;
+	list_init(&env->all_clients);
+	list_init(&env->idle_clients);
+	slab_init(&env->clients, sizeof(struct client), 0);
+	slab_init(&env->streams, sizeof(struct stream), 0);
+	env->scratch = malloc(SCRATCH_BYTES);
+	if (!env->scratch) {
+		settings_unref(start->settings);
+		return -ENOMEM;
+	}
+	err = slots_init(&env->slots, start->slots, start->index, start->count);
+	if (!err)
+		err = loop_new(&env->loop);
+	if (err) {
+		settings_unref(start->settings);
+		return err;
+	}
+	return generation_new(env, start->settings, start->sticky, &env->now);
+}
+
+static void env_done(struct worker *w)
+{
+	struct env *env = &w->env;
+
+	generation_unref(env->now);
+	slots_done(&env->slots);
+	slab_done(&env->clients);
+	slab_done(&env->streams);
+	free(env->scratch);
+	if (w->control.armed)
+		loop_del(env->loop, &w->control);
+	loop_free(env->loop);
+}
+
+static int serve(struct worker *w, const struct worker_start *start)
+{
+	int err = open_acceptors(w, start->listeners, w->env.now->settings->nlisteners);
+
+	if (err)
+		return err;
+	timer_init(&w->drain_end, on_drain_end);
+	w->control = (struct source){.on_ready = on_control, .fd = start->control_fd};
+	err = loop_add(w->env.loop, &w->control, EPOLLIN);
+	if (!err)
+		err = privileges_drop(w->env.now->settings->user);
+	if (!err)
+		err = control_say(start->control_fd, CONTROL_READY, 0);
+	if (!err)
+		err = loop_run(w->env.loop);
+	close_acceptors(w);
+	return err;
+}
+
+int worker_main(const struct worker_start *start)
+{
+	struct worker w = {.index = start->index, .sticky = start->sticky};
+	char ident[32];
+	int err;
+
+	snprintf(ident, sizeof(ident), "sluice[%u]", start->index);
+	log_set_ident(ident);
+	/* A short-lived burst must not keep the heap high for days. */
+	mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+	err = env_init(&w, start);
+	if (!err) {
+		err = serve(&w, start);
+		env_done(&w);
+	}
+	if (err)
+		log_error("worker ends: %s", strerror(-err));
+	return err ? 1 : 0;
+}

@@ -1,0 +1,24 @@
+/* A worker: one process, one loop, a range of slots, listeners of its own. Forked by the master; never returns to it. */
+#ifndef SLUICE_MAIN_WORKER_H
+#define SLUICE_MAIN_WORKER_H
+
+#include "conf/settings.h"
+#include "observe/slots.h"
+#include "observe/totals.h"
+#include "upstream/sticky.h"
+
+struct worker_start {
+	unsigned index, count;
+	struct settings *settings; /* the worker takes this reference */
+	struct slot_table *slots;
+	struct totals *totals; /* this worker's */
+	struct sticky *sticky;
+	int control_fd;
+	int log_fd; /* access log pipe; -1: off */
+	const int *listeners; /* in the settings' order; the worker owns the fds */
+};
+
+/* Serves until told to stop. Returns the exit status. */
+int worker_main(const struct worker_start *start);
+
+#endif

@@ -1,0 +1,100 @@
+#include "observe/slots.h"
+#include <sys/mman.h>
+
+int slot_table_new(struct slot_table *t, uint32_t count)
+{
+	void *p = mmap(NULL, (size_t)count * sizeof(struct sluice_ctl), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*t = (struct slot_table){.records = p, .count = count};
+	return 0;
+}
+
+void slot_table_borrow(struct slot_table *t, struct sluice_ctl *records, uint32_t count)
+{
+	*t = (struct slot_table){.records = records, .count = count, .borrowed = true};
+}
+
+void slot_table_done(struct slot_table *t)
+{
+	if (t->records && !t->borrowed)
+		munmap(t->records, (size_t)t->count * sizeof(struct sluice_ctl));
+	*t = (struct slot_table){0};
+}
+
+int slots_init(struct slots *s, struct slot_table *t, uint32_t worker, uint32_t workers)
+{
+	uint32_t first = (uint32_t)((uint64_t)t->count * worker / workers);
+	uint32_t end = (uint32_t)((uint64_t)t->count * (worker + 1) / workers);
+
+	*s = (struct slots){.table = t, .first = first, .count = end - first, .worker = worker};
+	/* A restarted worker must not repeat its predecessor's ids; the worker's number keeps the ranges apart. */
+	s->next_id = 1;
+	s->free = calloc(MAX(s->count, 1U), sizeof(*s->free));
+	if (!s->free)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < s->count; i++) {
+		struct sluice_ctl *c = &t->records[end - 1 - i];
+
+		if (c->id) {
+			s->next_id = MAX(s->next_id, (c->id & 0xffffffffffffULL) + 1);
+			memset(c, 0, sizeof(*c));
+		}
+		s->free[s->nfree++] = end - 1 - i;
+	}
+	return 0;
+}
+
+void slots_done(struct slots *s)
+{
+	free(s->free);
+	s->free = NULL;
+	s->nfree = 0;
+}
+
+struct sluice_ctl *slots_take(struct slots *s)
+{
+	struct sluice_ctl *c;
+
+	if (!s->nfree)
+		return NULL;
+	c = &s->table->records[s->free[--s->nfree]];
+	uint32_t turn = c->turn;
+	memset(c, 0, sizeof(*c));
+	c->turn = turn;
+	c->worker = s->worker;
+	c->id = ((uint64_t)s->worker << 48) | s->next_id++;
+	return c;
+}
+
+void slots_give(struct slots *s, struct sluice_ctl *c)
+{
+	if (!c)
+		return;
+	ctl_begin(c);
+	c->id = 0;
+	ctl_end(c);
+	s->free[s->nfree++] = slots_number(s, c);
+}
+
+uint32_t slots_number(const struct slots *s, const struct sluice_ctl *c)
+{
+	return (uint32_t)(c - s->table->records);
+}
+
+bool ctl_read(const struct sluice_ctl *c, struct sluice_ctl *ret)
+{
+	for (int tries = 0; tries < 64; tries++) {
+		uint32_t turn = __atomic_load_n(&c->turn, __ATOMIC_ACQUIRE);
+
+		if (turn & 1)
+			continue;
+		memcpy(ret, c, sizeof(*ret));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&c->turn, __ATOMIC_RELAXED) == turn)
+			return ret->id != 0;
+	}
+	return false;
+}

@@ -1,0 +1,313 @@
+/* COPY: the body goes from the upstream's socket to the client's through one buffer that all streams of the worker share.
+ * Per read: one recv, a look at the framing, one send. Nothing is allocated unless the client lags. */
+#include "base/clock.h"
+#include "base/rng.h"
+#include "stream/stream.h"
+
+#define STREAM_READ_BYTES (16 * 1024) /* of an event stream: also the most that a lagging client leaves with us */
+#define READS_A_TURN 4 /* then the other streams have their turn */
+
+enum body_result {
+	BODY_MORE,
+	BODY_END, /* the framing says so */
+	BODY_BAD, /* the upstream broke its framing */
+	BODY_GONE, /* the client does not take any more */
+};
+
+static void note_payload(struct stream *s, struct slice payload)
+{
+	struct sluice_ctl *c = s->ctl;
+
+	if (!c->first_event_ns)
+		c->first_event_ns = loop_now_ns(s->env->loop);
+	if (!s->resp.events)
+		return;
+	if (!s->resp.reframe || s->route->slow != SLOW_DROP)
+		sse_feed(&s->resp.sse, payload.p, payload.n);
+}
+
+static void note_events(struct stream *s)
+{
+	s->env->totals->events += s->resp.sse.events - s->ctl->events;
+	s->ctl->events = s->resp.sse.events;
+}
+
+static int put_payload(struct stream *s, struct slice payload)
+{
+	if (s->route->slow == SLOW_DROP && s->resp.events)
+		return lag_payload(s, payload.p, payload.n);
+	return out_payload(s, payload.p, payload.n);
+}
+
+/* Chunks are checked and followed; unless they are made anew, the bytes go on as they came. */
+static enum body_result take_chunked(struct stream *s, const char *p, size_t n, size_t *ret_used)
+{
+	struct chunk_reader *r = &s->resp.chunk;
+	size_t used = 0;
+	int err = 0;
+
+	while (used < n && !err && r->state != CHUNK_DONE && r->state != CHUNK_BAD) {
+		struct chunk_step step = chunk_next(r, p + used, n - used);
+
+		used += step.used;
+		if (step.payload.n) {
+			note_payload(s, step.payload);
+			if (s->resp.reframe)
+				err = put_payload(s, step.payload);
+		}
+	}
+	s->ctl->chunks = r->chunks;
+	*ret_used = used;
+	if (!err && !s->resp.reframe)
+		err = out_send(s, p, used, false);
+	if (err)
+		return BODY_GONE;
+	if (r->state == CHUNK_BAD)
+		return BODY_BAD;
+	return r->state == CHUNK_DONE ? BODY_END : BODY_MORE;
+}
+
+static enum body_result take_plain(struct stream *s, const char *p, size_t n, size_t *ret_used)
+{
+	size_t used = s->resp.in == H1_BODY_LENGTH ? (size_t)MIN((uint64_t)n, s->resp.left) : n;
+
+	note_payload(s, (struct slice){p, used});
+	*ret_used = used;
+	if (s->resp.reframe ? put_payload(s, (struct slice){p, used}) : out_send(s, p, used, false))
+		return BODY_GONE;
+	if (s->resp.in != H1_BODY_LENGTH)
+		return BODY_MORE;
+	s->resp.left -= used;
+	return s->resp.left ? BODY_MORE : BODY_END;
+}
+
+/* The last chunk of a body that we chunk ourselves. */
+static void end_reframed(struct stream *s)
+{
+	if (s->resp.reframe && s->resp.out == H1_BODY_CHUNKED && !lag_active(s) &&
+		out_send(s, "0\r\n\r\n", 5, false))
+		s->close_client = true;
+}
+
+static void complete(struct stream *s)
+{
+	end_reframed(s);
+	/* What a lagging client still has to get ends by closing: events that it missed must not look complete. */
+	if (lag_active(s))
+		s->close_client = true;
+	stream_move(s, STREAM_DRAIN);
+	stream_finish(s, SLUICE_BY_COMPLETE, NULL);
+}
+
+/* The client must see that this was not the end: no last chunk, too few bytes, or a reset where only the close itself
+ * says that a body has ended. */
+static void truncated(struct stream *s, enum sluice_end_by by, const char *detail)
+{
+	s->ctl->flags |= SLUICE_CTL_TRUNCATED;
+	s->close_client = true;
+	s->abort_client = s->resp.out == H1_BODY_CLOSE;
+	s->up_spoilt = true;
+	stream_move(s, STREAM_DRAIN);
+	stream_finish(s, by, detail);
+}
+
+/* False: the stream left COPY. */
+static bool body_in(struct stream *s, const char *p, size_t n)
+{
+	struct sluice_ctl *c = s->ctl;
+	enum body_result result;
+	size_t used;
+
+	c->bytes_in += n;
+	c->last_in_ns = loop_now_ns(s->env->loop);
+	if (s->resp.in == H1_BODY_CHUNKED)
+		result = take_chunked(s, p, n, &used);
+	else
+		result = take_plain(s, p, n, &used);
+	if (s->resp.events)
+		note_events(s);
+	if (likely(result == BODY_MORE))
+		return true;
+	if (result == BODY_END) {
+		s->up_spoilt |= used < n;
+		complete(s);
+	} else if (result == BODY_BAD) {
+		s->env->totals->bad_responses++;
+		truncated(s, SLUICE_BY_BAD_RESPONSE, h1_rule_label(s->resp.chunk.bad));
+	} else {
+		stream_end(s, SLUICE_BY_CLIENT, "send");
+	}
+	return false;
+}
+
+static void upstream_ended(struct stream *s, ssize_t err)
+{
+	if (s->resp.in == H1_BODY_CLOSE && err == 0)
+		complete(s);
+	else
+		truncated(s, SLUICE_BY_UPSTREAM, err ? "reset" : "closed before the end");
+}
+
+/* May more be read while the client lags? */
+static bool has_room(const struct stream *s)
+{
+	size_t pending = backlog_len(&s->to_client);
+
+	if (!pending)
+		return true;
+	if (!s->resp.stream || s->route->slow == SLOW_BLOCK)
+		return false;
+	if (lag_active(s))
+		return true;
+	return pending < s->route->slow_bytes;
+}
+
+static bool too_slow(const struct stream *s)
+{
+	return s->route->slow == SLOW_CLOSE && s->resp.stream &&
+	       backlog_len(&s->to_client) >= s->route->slow_bytes;
+}
+
+static void close_slow(struct stream *s, const char *detail)
+{
+	s->ctl->flags |= SLUICE_CTL_TRUNCATED;
+	s->close_client = true;
+	s->abort_client = true;
+	stream_end(s, SLUICE_BY_SLOW, detail);
+}
+
+void copy_pump(struct stream *s)
+{
+	size_t room = s->resp.stream ? STREAM_READ_BYTES : SCRATCH_BYTES;
+
+	for (int reads = 0; s->up.readable && has_room(s); reads++) {
+		ssize_t n;
+
+		if (reads == READS_A_TURN) {
+			task_next_turn(s->env->loop, &s->again);
+			return;
+		}
+		n = wire_recv(&s->up, s->env->scratch, room);
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0) {
+			upstream_ended(s, n);
+			return;
+		}
+		if (!body_in(s, s->env->scratch, (size_t)n))
+			return;
+		if (unlikely(too_slow(s))) {
+			close_slow(s, "bytes");
+			return;
+		}
+	}
+}
+
+void copy_begin(struct stream *s, struct slice rest)
+{
+	const struct route_timeouts *t = &s->route->timeouts;
+
+	stream_move(s, STREAM_COPY);
+	if (t->max_age_ms) {
+		/* +/- 10 %, so that streams that began together do not end together. */
+		uint64_t spread = t->max_age_ms / 5;
+
+		s->max_age_ms = loop_now_ms(s->env->loop) + t->max_age_ms - spread / 2 + rng_below(spread + 1);
+	}
+	if (s->env->draining)
+		drain_stream(s);
+	copy_arm(s);
+	if (rest.n && !body_in(s, rest.p, rest.n))
+		return;
+	buf_reset(&s->resp_in);
+	copy_pump(s);
+}
+
+void copy_on_client(struct stream *s);
+void copy_on_client(struct stream *s)
+{
+	int done;
+
+	if (!s->req.done && !send_pump(s))
+		return;
+	if (!s->client->wire.writable || !backlog_len(&s->to_client))
+		return;
+	done = out_flush(s);
+	if (done < 0)
+		stream_end(s, SLUICE_BY_CLIENT, "send");
+	else if (done > 0)
+		copy_pump(s);
+}
+
+void copy_on_upstream(struct stream *s);
+void copy_on_upstream(struct stream *s)
+{
+	if (unlikely(!s->req.done) && s->up.writable && !send_pump(s))
+		return;
+	copy_pump(s);
+}
+
+/* ---- deadlines: looked at when the timer fires, never per event */
+
+static uint64_t ms_of(uint64_t ns)
+{
+	return ns / NS_PER_MS;
+}
+
+static uint64_t idle_due_ms(const struct stream *s)
+{
+	uint64_t limit = s->resp.stream ? s->route->timeouts.idle_ms : s->route->timeouts.body_idle_ms;
+
+	/* While the client blocks, the upstream is not listened to, and so is not silent. */
+	if (!limit || backlog_len(&s->to_client))
+		return UINT64_MAX;
+	return ms_of(MAX(s->ctl->last_in_ns, s->ctl->head_ns)) + limit;
+}
+
+static uint64_t stall_due_ms(const struct stream *s)
+{
+	const struct sluice_ctl *c = s->ctl;
+
+	if (!c->blocked_since_ns)
+		return UINT64_MAX;
+	if (s->route->slow == SLOW_CLOSE && s->resp.stream && s->route->slow_ms)
+		return ms_of(c->blocked_since_ns) + s->route->slow_ms;
+	if (!s->route->timeouts.stall_ms)
+		return UINT64_MAX;
+	return ms_of(MAX(c->blocked_since_ns, c->last_out_ns)) + s->route->timeouts.stall_ms;
+}
+
+void copy_arm(struct stream *s)
+{
+	uint64_t due = MIN(idle_due_ms(s), stall_due_ms(s));
+
+	due = MIN(due, heart_due_ms(s));
+	if (s->max_age_ms)
+		due = MIN(due, s->max_age_ms);
+	if (s->drain_at_ms)
+		due = MIN(due, s->drain_at_ms);
+	if (due == UINT64_MAX)
+		timer_stop(&s->timer);
+	else
+		timer_at(s->env->loop, &s->timer, due);
+}
+
+void copy_on_timeout(struct stream *s);
+void copy_on_timeout(struct stream *s)
+{
+	uint64_t now = loop_now_ms(s->env->loop);
+
+	if (s->drain_at_ms && now >= s->drain_at_ms) {
+		drain_due(s);
+	} else if (s->max_age_ms && now >= s->max_age_ms) {
+		truncated(s, SLUICE_BY_TIMEOUT, "max_age");
+	} else if (now >= stall_due_ms(s)) {
+		close_slow(s, s->route->slow == SLOW_CLOSE ? "time" : "stall");
+	} else if (now >= idle_due_ms(s)) {
+		truncated(s, SLUICE_BY_TIMEOUT, "upstream_idle");
+	} else if (now >= heart_due_ms(s)) {
+		heart_beat(s);
+	}
+	if (s->state == STREAM_COPY)
+		copy_arm(s);
+}

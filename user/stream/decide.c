@@ -1,0 +1,152 @@
+/* DECIDE: the response head is here. How the body travels, and the head for the client. */
+#include "base/clock.h"
+#include "net/tuning.h"
+#include "policy/pick_key.h"
+#include "stream/stream.h"
+#include <stdio.h>
+
+#define SNDBUF_AFTER_STREAM (512 * 1024) /* a connection whose buffer was made small for a stream, now for a download */
+
+static bool is_stream(const struct stream *s, const struct h1_response *resp)
+{
+	if (s->route->stream == STREAM_OFF)
+		return false;
+	return s->route->stream == STREAM_ON || resp->event_stream || resp->x_accel_no;
+}
+
+static enum h1_framing client_framing(const struct stream *s, const struct h1_response *resp)
+{
+	/* HTTP/1.0 knows no chunks; and the end of a body that only a close ends is not made to look certain. */
+	if (resp->framing == H1_BODY_CHUNKED && s->minor == 0)
+		return H1_BODY_CLOSE;
+	return resp->framing;
+}
+
+static void plan_body(struct stream *s, const struct h1_response *resp)
+{
+	struct response_body *b = &s->resp;
+
+	b->in = resp->framing;
+	b->out = client_framing(s, resp);
+	b->left = resp->content_length;
+	b->stream = is_stream(s, resp);
+	b->events = resp->event_stream && !resp->encoded && s->route->stream != STREAM_OFF;
+	b->reframe = (b->in == H1_BODY_CHUNKED && b->out != H1_BODY_CHUNKED) ||
+		     (s->route->slow == SLOW_DROP && b->events && b->in != H1_BODY_LENGTH);
+	chunk_init(&b->chunk);
+	sse_init(&b->sse);
+	s->up_keep = resp->keep_alive && resp->framing != H1_BODY_CLOSE;
+	if (b->out == H1_BODY_CLOSE || !s->keep_alive || s->env->draining || s->req.abandoned || !s->req.done)
+		s->close_client = true;
+}
+
+/* The client's send buffer: small on a stream, so that lag shows at once and is bounded. */
+static int set_sndbuf(struct stream *s)
+{
+	struct client *c = s->client;
+	unsigned want = s->resp.stream ? s->route->sndbuf : (c->sndbuf ? SNDBUF_AFTER_STREAM : 0);
+
+	if (c->is_unix || !want || want == c->sndbuf)
+		return 0;
+	c->sndbuf = want;
+	s->ctl->sndbuf = want;
+	s->ctl->sndbuf_changes++;
+	return tuning_stream(c->wire.source.fd, want);
+}
+
+static void fill_record(struct stream *s, const struct h1_response *resp)
+{
+	struct sluice_ctl *c = s->ctl;
+
+	ctl_begin(c);
+	c->status = resp->status;
+	c->lane = resp->status == 101 ? SLUICE_LANE_TUNNEL : SLUICE_LANE_COPY;
+	c->reason = SLUICE_REASON_ASKED;
+	if (s->resp.events || resp->event_stream)
+		c->flags |= SLUICE_CTL_EVENT_STREAM;
+	if (s->resp.in == H1_BODY_CHUNKED)
+		c->flags |= SLUICE_CTL_CHUNKED;
+	if (resp->event_stream && resp->encoded)
+		c->flags |= SLUICE_CTL_ENCODED;
+	c->heartbeat_ms = s->resp.events ? (uint32_t)MIN(s->route->heartbeat_ms, (uint64_t)UINT32_MAX) : 0;
+	c->idle_timeout_ms = (uint32_t)MIN(
+		s->resp.stream ? s->route->timeouts.idle_ms : s->route->timeouts.body_idle_ms, (uint64_t)UINT32_MAX);
+	ctl_end(c);
+}
+
+/* A session id that the upstream issued brings the next request to the same server. */
+static void learn_sticky(struct stream *s, const struct h1_response *resp)
+{
+	const struct upstream_settings *u = &s->gen->settings->upstreams[s->route->upstream];
+	const struct h1_field *f;
+
+	if (u->balance != BALANCE_STICKY || !u->balance_header)
+		return;
+	f = h1_field_named(resp->fields, resp->nfields, slice_of(u->balance_header));
+	if (f && f->value.n)
+		upstreams_stick(&s->lease, f->value);
+}
+
+static int send_head(struct stream *s, const struct h1_response *resp, bool more)
+{
+	_cleanup_buf_ struct buf out = {0};
+	struct h1_reply reply = {
+		.client_minor = s->minor,
+		.framing = s->resp.out,
+		.keep_alive = !s->close_client,
+		.stream = s->resp.stream,
+		.upgrade = resp->status == 101,
+		.edits = s->route->response_edits,
+	};
+	int err = h1_write_response(&out, resp, &reply);
+
+	return err ? err : out_send(s, out.data, out.len, more);
+}
+
+static void count(struct stream *s, const struct h1_response *resp)
+{
+	if (resp->event_stream)
+		s->env->totals->event_streams++;
+	if (resp->event_stream && resp->encoded)
+		s->env->totals->encoded_streams++;
+}
+
+static void begin_body(struct stream *s, const struct h1_response *resp, struct slice rest)
+{
+	if (resp->status == 101) {
+		tunnel_begin(s, rest);
+		return;
+	}
+	if (s->resp.in == H1_BODY_NONE || (s->resp.in == H1_BODY_LENGTH && s->resp.left == 0)) {
+		s->up_spoilt |= rest.n > 0;
+		stream_move(s, STREAM_DRAIN);
+		stream_finish(s, SLUICE_BY_COMPLETE, NULL);
+		return;
+	}
+	copy_begin(s, rest);
+}
+
+void decide(struct stream *s, struct slice rest)
+{
+	const struct h1_response *resp = &s->env->response;
+	struct slice query = {s->kept.data ? s->kept.data + s->query_at : NULL, s->kept.len - s->query_at};
+
+	stream_move(s, STREAM_DECIDE);
+	upstreams_worked(&s->lease);
+	buf_reset(&s->req_head);
+	s->req_head_sent = 0;
+	plan_body(s, resp);
+	learn_sticky(s, resp);
+	count(s, resp);
+	fill_record(s, resp);
+	if (resp->status == 101)
+		s->close_client = true;
+	if (set_sndbuf(s) || send_head(s, resp, rest.n > 0) < 0) {
+		stream_end(s, SLUICE_BY_CLIENT, "send");
+		return;
+	}
+	s->ctl->head_ns = loop_now_ns(s->env->loop);
+	access_log_open(&s->env->log, s->ctl, query);
+	s->logged_open = true;
+	begin_body(s, resp, rest);
+}

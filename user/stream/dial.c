@@ -1,0 +1,151 @@
+/* DIAL: a server is picked and connected to. */
+#include "net/addr.h"
+#include "net/dial.h"
+#include "net/tuning.h"
+#include "stream/stream.h"
+
+#define MAX_ATTEMPTS 4 /* connections tried for one request, the first included */
+#define UPSTREAM_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+
+static void dial_pick(struct stream *s);
+
+static void on_pick_changed(struct pick_waiter *w)
+{
+	struct stream *s = container_of(w, struct stream, waiter);
+
+	s->waiting = false;
+	dial_pick(s);
+}
+
+static void overload(struct stream *s, const char *detail)
+{
+	s->env->totals->overloads++;
+	stream_unreachable(s, 503, SLUICE_BY_OVERLOAD, detail);
+}
+
+/* Takes the fd into the loop. */
+static int watch(struct stream *s, int fd)
+{
+	s->up = (struct wire){.source = {.fd = fd, .on_ready = stream_upstream_ready}};
+	ctl_begin(s->ctl);
+	addr_to_record(&s->lease.addr, &s->ctl->upstream);
+	ctl_end(s->ctl);
+	return loop_add(s->env->loop, &s->up.source, UPSTREAM_EVENTS);
+}
+
+static void start_connect(struct stream *s)
+{
+	int fd, err;
+
+	s->up_reused = s->lease.idle_fd >= 0;
+	s->attempts++;
+	if (s->up_reused) {
+		fd = s->lease.idle_fd;
+		s->lease.idle_fd = -1;
+		err = 0;
+	} else {
+		err = dial_start(&s->lease.addr, s->gen->settings, &fd);
+	}
+	if (!err && fd >= s->env->fd_limit - FD_RESERVE_UPSTREAMS) {
+		close(fd);
+		err = -EMFILE;
+	}
+	if (!err)
+		err = watch(s, fd);
+	if (err == -EMFILE || err == -ENFILE || err == -EADDRNOTAVAIL || err == -ENOMEM) {
+		stream_drop_upstream(s, LEASE_CLOSED);
+		overload(s, err == -EADDRNOTAVAIL ? "ports" : "fds");
+		return;
+	}
+	if (err) {
+		dial_failed(s, "connect");
+		return;
+	}
+	if (s->up_reused) {
+		s->up_connected = true;
+		s->up.writable = true;
+		send_begin(s);
+	}
+}
+
+static void dial_pick(struct stream *s)
+{
+	struct pick_key key = {.hash = s->pick_value, .tried = s->tried};
+	/* A kept connection may be closing as we write: only what may be tried again is sent on one. */
+	bool allow_idle = s->idempotent && s->attempts == 0;
+
+	switch (upstreams_pick(s->gen->upstreams, s->route->upstream, &key, allow_idle, &s->lease, &s->waiter)) {
+	case PICK_OK:
+		start_connect(s);
+		return;
+	case PICK_WAIT:
+		s->waiting = true;
+		return;
+	case PICK_NONE:
+		stream_unreachable(s, 503, SLUICE_BY_NO_UPSTREAM, s->attempts ? "connect" : "no_server");
+		return;
+	}
+}
+
+void dial_begin(struct stream *s)
+{
+	stream_move(s, STREAM_DIAL);
+	s->waiter.on_change = on_pick_changed;
+	s->req_head_sent = 0;
+	timer_in(s->env->loop, &s->timer, s->route->timeouts.connect_ms);
+	dial_pick(s);
+}
+
+void dial_failed(struct stream *s, const char *detail)
+{
+	bool nothing_sent = s->req_head_sent == 0;
+	bool may_try = s->idempotent || nothing_sent;
+
+	/* A kept connection that turned out dead says nothing about its server. */
+	if (!s->up_reused && s->lease.server)
+		s->tried |= 1ULL << (s->lease.index & 63);
+	stream_drop_upstream(s, s->up_reused ? LEASE_CLOSED : LEASE_FAILED);
+	buf_reset(&s->resp_in);
+	memset(&s->resp_scan, 0, sizeof(s->resp_scan));
+	s->up_connected = false;
+	if (may_try && s->attempts < MAX_ATTEMPTS && !s->req.bytes && !s->interims) {
+		if (s->attempts)
+			s->env->totals->retries++;
+		dial_begin(s);
+		return;
+	}
+	stream_unreachable(s, nothing_sent ? 503 : 502, SLUICE_BY_NO_UPSTREAM, detail);
+}
+
+void dial_on_client(struct stream *s);
+void dial_on_client(struct stream *s)
+{
+	/* Nothing to do before there is an upstream; what the client sends waits in its socket. */
+	(void)s;
+}
+
+void dial_on_upstream(struct stream *s);
+void dial_on_upstream(struct stream *s)
+{
+	int err;
+
+	if (!s->up.writable && !s->up.dead)
+		return;
+	err = dial_result(s->up.source.fd);
+	if (err) {
+		dial_failed(s, err == -ECONNREFUSED ? "refused" : "connect");
+		return;
+	}
+	s->up_connected = true;
+	send_begin(s);
+}
+
+void dial_on_timeout(struct stream *s);
+void dial_on_timeout(struct stream *s)
+{
+	if (s->waiting || s->attempts >= MAX_ATTEMPTS) {
+		stream_unreachable(s, 503, SLUICE_BY_TIMEOUT, s->waiting ? "no_server_in_time" : "connect_timeout");
+		return;
+	}
+	dial_failed(s, "connect_timeout");
+}

@@ -1,0 +1,56 @@
+/* What a worker lends to all its streams: the loop, the settings that new requests get, memory, counters. One per worker,
+ * used on its thread only, wired in main/worker.c. */
+#ifndef SLUICE_STREAM_ENV_H
+#define SLUICE_STREAM_ENV_H
+
+#include "base/slab.h"
+#include "conf/settings.h"
+#include "event/loop.h"
+#include "observe/access_log.h"
+#include "observe/slots.h"
+#include "upstream/upstream.h"
+
+#define SCRATCH_BYTES (64 * 1024)
+
+/* Connections with an fd above `fd_limit - FD_RESERVE_CLIENTS` are told 503: what is left keeps the live streams' upstreams,
+ * logs and admin going. The kernel hands out the lowest free number, so the number tells how many are open. */
+#define FD_RESERVE_CLIENTS 64
+#define FD_RESERVE_UPSTREAMS 16
+
+/* Settings and what was built from them. A reload makes a new one; streams keep theirs alive. */
+struct generation {
+	int refs;
+	struct settings *settings;
+	struct upstreams *upstreams;
+	bool retired; /* `upstreams` frees itself with its last lease */
+	uint32_t route_streams[]; /* live streams by route, for max_streams */
+};
+
+struct env {
+	struct loop *loop;
+	struct generation *now; /* of new requests */
+	struct slots slots;
+	struct access_log log;
+	struct totals *totals;
+	struct slab streams, clients;
+	struct list all_clients;
+	struct list idle_clients; /* between requests, the longest idle first */
+	char *scratch; /* SCRATCH_BYTES; any callback may use it, none may keep it */
+	struct h1_request request; /* scratch: the head being looked at */
+	struct h1_response response;
+	int fd_limit;
+	unsigned workers;
+	bool draining;
+	uint64_t drain_end_ms;
+	/* Called when the last client has gone while draining. */
+	void (*on_drained)(struct env *env);
+};
+
+/* Takes over the caller's reference on `settings`, on error too. */
+must_check int generation_new(struct env *env, struct settings *settings, struct sticky *sticky, struct generation **ret);
+/* Replaced by a reload: its idle connections and health checks end now, its streams go on. Gives up one reference. */
+void generation_retire(struct generation *g);
+struct generation *generation_ref(struct generation *g);
+void generation_unref(struct generation *g);
+
+#endif
