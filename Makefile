@@ -21,6 +21,9 @@ CFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
 LIB_SRC := $(filter-out user/main/sluice.c,$(wildcard user/*/*.c))
+ifeq ($(wildcard bpf/build.mk),)
+LIB_SRC := $(filter-out user/kern/%,$(LIB_SRC))
+endif
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 BENCH_SRC := $(wildcard tools/bench/*.c)
 CTL_SRC := $(wildcard tools/ctl/*.c)
@@ -34,6 +37,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .PHONY: all deps build demo test test-unit test-net test-fuzz test-asan lint bench install clean programs units
 
 all: deps
@@ -71,4 +75,5 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsluice.a
 clean:
 	rm -rf build build-*
 
+-include bpf/build.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -24,6 +24,7 @@
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
+#define TIB (1024 * GIB)
 
 #define TOP_KEYS(N, C, V, H, M, L, T, X) \
 	V(X, instance, INSTANCE, instance, "default") \
@@ -98,7 +99,7 @@
 	M(X, slow, slow) \
 	N(X, sndbuf, SIZE, sndbuf, "16KiB", "auto", 1 * KIB, 64 * MIB) \
 	N(X, sndbuf_max, SIZE, sndbuf_max, "256KiB", NULL, 1 * KIB, 64 * MIB) \
-	N(X, max_body, SIZE, max_body, "64MiB", "unlimited", 1, 1024 * GIB) \
+	N(X, max_body, SIZE, max_body, "64MiB", "unlimited", 1, 1 * TIB) \
 	N(X, max_streams, COUNT, max_streams, "unlimited", "unlimited", 1, 4194304) \
 	C(X, upgrade, onoff, upgrade, "off") \
 	C(X, splice_downloads, onoff, splice_downloads, "off") \

@@ -171,7 +171,9 @@ static void run_next_turn(struct loop *l)
 
 static int turn(struct loop *l)
 {
-	uint64_t wait = list_empty(&l->next_turn) ? wheel_next_ms(&l->wheel, loop_now_ms(l), 60 * MS_PER_S) : 0;
+	/* `deferred` is only filled here before the loop runs: work of the start-up. */
+	bool busy = !list_empty(&l->next_turn) || !list_empty(&l->deferred);
+	uint64_t wait = busy ? 0 : wheel_next_ms(&l->wheel, loop_now_ms(l), 60 * MS_PER_S);
 	int n = epoll_wait(l->epfd, l->batch, BATCH, (int)wait);
 
 	if (n < 0 && errno != EINTR)

@@ -1,13 +1,13 @@
 /* The rings that the verdict writes its notes to, one per worker. */
 #include "kern/kern.h"
 
-/* What one note takes in a ring: header and record. At most one note per slot waits, and those of former streams until the
- * worker's next turn: twice the slots never fill it. */
+/* What one slot can take in its worker's ring: header and record of the one note that may wait, and of a former stream's that the
+ * worker has not got to yet. */
 #define NOTE_ROOM (2 * (8 + sizeof(struct sluice_note)))
 
 static uint32_t ring_size(const struct splice *k)
 {
-	size_t need = MAX((size_t)k->slots * NOTE_ROOM, (size_t)sysconf(_SC_PAGESIZE));
+	size_t need = MAX((size_t)(k->slots / k->workers + 1) * NOTE_ROOM, (size_t)sysconf(_SC_PAGESIZE));
 	uint32_t size = 4096;
 
 	while (size < need && size < 1U << 30)
@@ -107,7 +107,7 @@ void splice_reap(struct splice *k, uint32_t worker, uint32_t first, uint32_t cou
 	for (uint32_t slot = first; slot - first < count && slot < k->slots; slot++) {
 		k->ctl[slot].mode = 0;
 		k->ctl[slot].cookie = 0;
-		k->seats[slot] = (struct seat){.up = -1, .client = -1};
+		k->seats[slot] = (struct seat){0};
 	}
 	splice_notes_read(k, worker, NULL, NULL);
 }

@@ -96,8 +96,9 @@ void splice_wrote(struct splice *k, uint32_t slot, size_t n, size_t own);
  * everything is written, after each send(). One system call. */
 bool splice_roomy(struct splice *k, uint32_t slot);
 /* Userspace -> kernel again. Before: everything taken from `up` was written or dropped, and `at` is the position behind it. 0: the
- * kernel carries; disarm EPOLLIN. -EAGAIN: passed bytes wait in recv(up); still in userspace's hands, nothing changed. No
- * system call. */
+ * kernel carries; disarm EPOLLIN. -EAGAIN: passed bytes wait in recv(up), and the stream is in userspace's hands as after
+ * splice_disengage() (the kernel may have carried some more in between: splice_track_take() and splice_drained() again). No system
+ * call. */
 must_check int splice_resume(struct splice *k, uint32_t slot, const struct sluice_track *at);
 
 /* The end of a response on connections that live on: unhooks both. Before: disengaged, drained, and userspace's or the kernel's
@@ -113,7 +114,7 @@ bool splice_hooked(const struct splice *k, uint32_t slot);
 void splice_state(const struct splice *k, uint32_t slot, struct sluice_flow *ret);
 /* The watchdog: looks whether bytes that came from upstream stand still although nobody holds them back. Call it now and then
  * (once a second) on engaged slots: returns the time in ns for which it has been so, 0 when all is well. The first cure is
- * splice_kick(), the second splice_disengage(). Two system calls. */
+ * splice_kick(), the second splice_disengage(). At most five system calls. */
 uint64_t splice_stuck(struct splice *k, uint32_t slot, uint64_t now_ns);
 /* Makes the verdict look at upstream's receive queue now, step (5). */
 void splice_kick(struct splice *k, uint32_t slot);

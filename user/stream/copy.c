@@ -91,6 +91,7 @@ static void end_reframed(struct stream *s)
 
 static void complete(struct stream *s)
 {
+	s->resp.done = true;
 	end_reframed(s);
 	/* What a lagging client still has to get ends by closing: events that it missed must not look complete. */
 	if (lag_active(s))

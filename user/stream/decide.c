@@ -1,10 +1,10 @@
 /* DECIDE: the response head is here. How the body travels, and the head for the client. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "net/tuning.h"
-#include "policy/pick_key.h"
 #include "stream/stream.h"
-#include <stdio.h>
 
+#define WARN_EVERY_MS (60 * MS_PER_S) /* about one route */
 #define SNDBUF_AFTER_STREAM (512 * 1024) /* a connection whose buffer was made small for a stream, now for a download */
 
 static bool is_stream(const struct stream *s, const struct h1_response *resp)
@@ -103,12 +103,28 @@ static int send_head(struct stream *s, const struct h1_response *resp, bool more
 	return err ? err : out_send(s, out.data, out.len, more);
 }
 
+static void warn_encoded(struct stream *s)
+{
+	struct route_state *state = &s->gen->routes[s->route - s->gen->settings->routes];
+	uint64_t now = loop_now_ms(s->env->loop);
+
+	if (state->warned_ms && now < state->warned_ms + WARN_EVERY_MS)
+		return;
+	state->warned_ms = now;
+	log_warn("route %s: upstream %s compresses its event stream (Content-Encoding): passed on as it is, without "
+		 "heartbeats, and clients get events when its compressor flushes; turn compression of text/event-stream off there",
+		s->route->name, s->ctl->upstream_name);
+}
+
 static void count(struct stream *s, const struct h1_response *resp)
 {
-	if (resp->event_stream)
-		s->env->totals->event_streams++;
-	if (resp->event_stream && resp->encoded)
+	if (!resp->event_stream)
+		return;
+	s->env->totals->event_streams++;
+	if (resp->encoded) {
 		s->env->totals->encoded_streams++;
+		warn_encoded(s);
+	}
 }
 
 static void begin_body(struct stream *s, const struct h1_response *resp, struct slice rest)
@@ -119,6 +135,7 @@ static void begin_body(struct stream *s, const struct h1_response *resp, struct 
 	}
 	if (s->resp.in == H1_BODY_NONE || (s->resp.in == H1_BODY_LENGTH && s->resp.left == 0)) {
 		s->up_spoilt |= rest.n > 0;
+		s->resp.done = true;
 		stream_move(s, STREAM_DRAIN);
 		stream_finish(s, SLUICE_BY_COMPLETE, NULL);
 		return;

@@ -41,7 +41,7 @@ void stream_drop_upstream(struct stream *s, enum lease_end how)
 
 void stream_release_upstream(struct stream *s)
 {
-	bool reuse = s->up.source.fd >= 0 && s->up_keep && !s->up_spoilt && s->req.done && !s->req.abandoned &&
+	bool reuse = s->up.source.fd >= 0 && s->resp.done && s->up_keep && !s->up_spoilt && s->req.done && !s->req.abandoned &&
 		     !s->up.fin && !s->up.dead && !s->up.readable && !s->env->draining;
 
 	stream_drop_upstream(s, reuse ? LEASE_REUSE : LEASE_CLOSED);
@@ -107,7 +107,7 @@ void stream_end(struct stream *s, enum sluice_end_by by, const char *detail)
 	s->env->totals->ended[s->end_by]++;
 	s->env->totals->streams_now--;
 	if (s->counted_route)
-		s->gen->route_streams[s->route - s->gen->settings->routes]--;
+		s->gen->routes[s->route - s->gen->settings->routes].streams--;
 	free_parts(s);
 	let_client_go(s);
 	task_defer(s->env->loop, &s->free_task);

@@ -23,7 +23,10 @@ struct generation {
 	struct settings *settings;
 	struct upstreams *upstreams;
 	bool retired; /* `upstreams` frees itself with its last lease */
-	uint32_t route_streams[]; /* live streams by route, for max_streams */
+	struct route_state {
+		uint32_t streams; /* live now, for max_streams */
+		uint64_t warned_ms; /* last warning about this route; the next one keeps a distance */
+	} routes[];
 };
 
 struct env {

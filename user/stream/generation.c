@@ -2,7 +2,7 @@
 
 int generation_new(struct env *env, struct settings *settings, struct sticky *sticky, struct generation **ret)
 {
-	struct generation *g = calloc(1, sizeof(*g) + settings->nroutes * sizeof(g->route_streams[0]));
+	struct generation *g = calloc(1, sizeof(*g) + settings->nroutes * sizeof(g->routes[0]));
 	int err;
 
 	if (!g) {

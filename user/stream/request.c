@@ -172,9 +172,9 @@ static bool route_has_room(struct stream *s)
 	size_t index = (size_t)(s->route - s->gen->settings->routes);
 	unsigned limit = s->route->max_streams;
 
-	if (limit && s->gen->route_streams[index] >= (limit + s->env->workers - 1) / s->env->workers)
+	if (limit && s->gen->routes[index].streams >= (limit + s->env->workers - 1) / s->env->workers)
 		return false;
-	s->gen->route_streams[index]++;
+	s->gen->routes[index].streams++;
 	s->counted_route = true;
 	return true;
 }

@@ -46,7 +46,6 @@ static int put_up(struct stream *s, const char *p, size_t n)
 {
 	int err = backlog_add(&s->to_up, p, n);
 
-	s->req.bytes += n;
 	return err ? err : backlog_flush(&s->to_up, &s->up);
 }
 
@@ -90,6 +89,7 @@ static int feed(struct stream *s, const char *p, size_t n, size_t *ret_used)
 		return feed_chunked(s, p, n, ret_used);
 	*ret_used = (size_t)MIN((uint64_t)n, s->req.left);
 	s->req.left -= *ret_used;
+	s->req.bytes += *ret_used;
 	s->req.done = s->req.left == 0;
 	return put_up(s, p, *ret_used);
 }

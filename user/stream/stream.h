@@ -67,7 +67,7 @@ struct request_body {
 	enum h1_framing framing;
 	uint64_t left; /* H1_BODY_LENGTH */
 	struct chunk_reader chunk; /* H1_BODY_CHUNKED */
-	uint64_t bytes;
+	uint64_t bytes; /* of payload, taken so far */
 	bool done; /* all of it was taken from the client */
 	bool abandoned; /* the upstream takes no more of it: answered early, or broke */
 };
@@ -78,6 +78,7 @@ struct response_body {
 	bool reframe; /* payload is taken out of its chunks, and put into new ones when `out` is CHUNKED */
 	bool events; /* is an event stream whose text can be read: counted, heartbeats */
 	bool stream; /* treated as one: never idle-cut early, small send buffer */
+	bool done; /* the framing said that this was the end */
 	uint64_t left; /* H1_BODY_LENGTH */
 	struct chunk_reader chunk;
 	struct sse_scan sse;

@@ -1,0 +1,81 @@
+/* The maps of the splice lane, pinned for the operator's tools. docs/KERNEL.md explains each. `max_entries` of the tables are
+ * set between open and load. */
+#ifndef SLUICE_MAPS_BPF_H
+#define SLUICE_MAPS_BPF_H
+
+#include "kernel.bpf.h"
+#include "sluice/ctl.h"
+#include "sluice/flow.h"
+#include "sluice/note.h"
+
+/* Written here only: the worker's own fd and mapping of it are read-only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_flow);
+} flows SEC(".maps");
+
+/* Written by userspace only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_ctl);
+} ctl SEC(".maps");
+
+/* An upstream socket's cookie -> its stream's slot. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u32);
+} slots SEC(".maps");
+
+/* Upstream sockets: the verdict is attached to this map. Lookups from userspace give the socket's cookie. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} source SEC(".maps");
+
+/* Client sockets; no program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} target SEC(".maps");
+
+struct note_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+/* One ring per worker: a ring has one reader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct note_ring);
+} notes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_totals);
+} totals SEC(".maps");
+
+/* Whose pins these are; the programs do not read it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_about);
+} about SEC(".maps");
+
+#endif

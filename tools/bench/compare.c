@@ -1,0 +1,189 @@
+#include "compare.h"
+#include "base/clock.h"
+#include "cli.h"
+#include "commands.h"
+#include "load_job.h"
+#include "spawn.h"
+#include "term.h"
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+
+static void on_signal(int signo)
+{
+	(void)signo;
+	compare_interrupted = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction act = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+}
+
+/* The contender gets the first CPU to itself, all else the others: with one CPU only there is nothing to part. */
+static void choose_cpus(struct compare *cmp)
+{
+	cpu_set_t all;
+	int first = 0;
+
+	if (cmp->unpinned || sched_getaffinity(0, sizeof(all), &all) || CPU_COUNT(&all) < 2)
+		return;
+	while (!CPU_ISSET(first, &all))
+		first++;
+	CPU_ZERO(&cmp->contender_cpus);
+	CPU_SET(first, &cmp->contender_cpus);
+	cmp->other_cpus = all;
+	CPU_CLR(first, &cmp->other_cpus);
+	cmp->pinned = sched_setaffinity(0, sizeof(cmp->other_cpus), &cmp->other_cpus) == 0;
+}
+
+/* Paths that follow from where this program lies: build/sluice-bench beside build/sluice, in the tree of tools/. */
+static void choose_paths(struct compare *cmp)
+{
+	static char sluice[PATH_MAX + 16], peers[PATH_MAX + 32];
+	char self[PATH_MAX] = "";
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *dir;
+
+	self[MAX(n, (ssize_t)0)] = 0;
+	dir = dirname(self);
+	snprintf(sluice, sizeof(sluice), "%s/sluice", dir);
+	snprintf(peers, sizeof(peers), "%s/../tools/bench/peers", dir);
+	if (!cmp->sluice)
+		cmp->sluice = sluice;
+	if (!cmp->peers_dir)
+		cmp->peers_dir = peers;
+}
+
+static int choose_contenders(struct compare *cmp, const struct cli *cli)
+{
+	struct slice rest = slice_of(cmp->contenders);
+	char names[128];
+
+	peer_names(names, sizeof(names));
+	while (rest.n) {
+		const char *comma = memchr(rest.p, ',', rest.n);
+		struct slice name = {rest.p, comma ? (size_t)(comma - rest.p) : rest.n};
+		const struct peer *p = peer_find(name);
+
+		if (!p || cmp->count == COMPARE_CONTENDERS_MAX)
+			return cli_wrong(cli, "contenders", names, cmp->contenders);
+		cmp->contests[cmp->count++].peer = p;
+		rest.n -= name.n + (comma ? 1 : 0);
+		rest.p += name.n + (comma ? 1 : 0);
+	}
+	return cmp->count ? 0 : cli_wrong(cli, "contenders", names, "none");
+}
+
+static void print_run(const struct compare *cmp, const struct contest *c)
+{
+	const double *v = c->runs[c->count - 1].values;
+
+	term_progress_done();
+	fprintf(stderr, "round %zu of %llu  %-16s %6.2f us CPU per event, machine %6.2f; p50 %7.1f us, p99 %8.1f us\n",
+		cmp->round + 1, (unsigned long long)cmp->rounds, c->peer->name, v[METRIC_CONTENDER], v[METRIC_MACHINE],
+		v[METRIC_P50], v[METRIC_P99]);
+}
+
+static int run_rounds(struct compare *cmp)
+{
+	cmp->begin_ns = clock_mono_ns();
+	for (cmp->round = 0; cmp->round < cmp->rounds; cmp->round++) {
+		for (size_t i = 0; i < cmp->count; i++) {
+			struct contest *c = &cmp->contests[i];
+			int err = c->left_out[0] ? -ECANCELED : compare_run(cmp, c);
+
+			cmp->done++;
+			if (err == -EINTR)
+				return err;
+			if (!err)
+				print_run(cmp, c);
+			else if (err != -ECANCELED) {
+				term_progress_done();
+				fprintf(stderr, "sluice-bench compare: %s is left out: %s\n", c->peer->name, c->left_out);
+			}
+		}
+	}
+	return 0;
+}
+
+/* Asks every contender for its version, once. */
+static void ask_versions(struct compare *cmp)
+{
+	const struct peer_vars vars = {.listen = "", .origin = "", .dir = "", .conf = "", .sluice = cmp->sluice};
+
+	for (size_t i = 0; i < cmp->count; i++) {
+		struct contest *c = &cmp->contests[i];
+		char *argv[PEER_ARGS_MAX] = {NULL};
+
+		if (c->peer->version[0] && !peer_argv(c->peer->version, &vars, argv))
+			spawn_first_line(argv, c->version, sizeof(c->version));
+		peer_argv_free(argv);
+	}
+}
+
+static int run_all(struct compare *cmp)
+{
+	int err;
+
+	choose_paths(cmp);
+	ask_versions(cmp);
+	choose_cpus(cmp);
+	catch_signals();
+	fprintf(stderr, "sluice-bench compare: %s, %llu rounds of %g s: about %.0f s in all\n", cmp->contenders,
+		(unsigned long long)cmp->rounds, cmp->seconds,
+		(double)(cmp->rounds * cmp->count) * (cmp->seconds + cmp->warmup + 1.6));
+	err = run_rounds(cmp);
+	term_progress_done();
+	if (err) {
+		fprintf(stderr, "sluice-bench compare: stopped\n");
+		return 1;
+	}
+	compare_print(stdout, cmp);
+	err = cmp->json_path ? compare_write_json(cmp, cmp->json_path) : 0;
+	if (err)
+		fprintf(stderr, "sluice-bench compare: cannot write %s: %s\n", cmp->json_path, strerror(-err));
+	for (size_t i = 0; i < cmp->count; i++)
+		if (cmp->contests[i].count)
+			return err ? 1 : 0;
+	return 1;
+}
+
+int command_compare(int argc, char **argv)
+{
+	static struct contest contests[COMPARE_CONTENDERS_MAX];
+	struct compare cmp = {.streams = 1000, .rate = 40, .size = 200, .processes = 1, .seconds = -1, .warmup = -1,
+		.contenders = "none,sluice-copy,nginx", .contests = contests};
+	const struct cli_option options[] = {
+		CLI_SWITCH("quick", CLI_ON, &cmp.quick, "three short rounds: a picture within two minutes"),
+		CLI_RANGE("streams", CLI_COUNT, &cmp.streams, "N", "event streams (1000)", 1, 1e6),
+		CLI_RANGE("rate", CLI_NUMBER, &cmp.rate, "N", "events a second on each (40)", 0.01, 100000),
+		CLI_RANGE("size", CLI_COUNT, &cmp.size, "BYTES", "of an event (200)", 1, 1048576),
+		CLI_RANGE("rounds", CLI_COUNT, &cmp.rounds, "N", "rounds of every contender in turn (5)", 1,
+			COMPARE_ROUNDS_MAX),
+		CLI_RANGE("seconds", CLI_NUMBER, &cmp.seconds, "S", "measured in each run (8)", 0.5, 3600),
+		CLI_RANGE("warmup", CLI_NUMBER, &cmp.warmup, "S", "before that (2)", 0, 3600),
+		CLI_RANGE("processes", CLI_COUNT, &cmp.processes, "P", "of the load (1)", 1, LOAD_PROCESSES_MAX),
+		CLI_STRING("contenders", &cmp.contenders, "A,B,...", "of: none sluice-copy sluice-splice nginx ..."),
+		CLI_SWITCH("no-pin", CLI_ON, &cmp.unpinned, "let every process run on any CPU"),
+		CLI_STRING("json", &cmp.json_path, "FILE", "write all figures there"),
+		CLI_STRING("sluice", &cmp.sluice, "PATH", "the relay (sluice beside this program)"),
+		CLI_STRING("peers", &cmp.peers_dir, "DIR", "the peers' config files (tools/bench/peers)"),
+	};
+	const struct cli cli = {"compare", "runs relays in turn under the same load; CPU per event, latency, ratios",
+		options, ARRAY_LEN(options)};
+	int err = cli_parse(&cli, argc, argv);
+
+	if (!err)
+		err = choose_contenders(&cmp, &cli);
+	if (err)
+		return err < 0 ? 2 : 0;
+	cmp.rounds = cmp.rounds ? cmp.rounds : cmp.quick ? 3 : 5;
+	cmp.seconds = cmp.seconds > 0 ? cmp.seconds : cmp.quick ? 4 : 8;
+	cmp.warmup = cmp.warmup >= 0 ? cmp.warmup : cmp.quick ? 1 : 2;
+	cmp.processes = MIN(cmp.processes, cmp.streams);
+	return run_all(&cmp);
+}

@@ -1,0 +1,98 @@
+/* Compares contenders under the same load: runs each in turn, round after round, and keeps what every run measured. Private
+ * to the files of `compare`; one process, which starts and ends all the others. */
+#ifndef SLUICE_BENCH_COMPARE_H
+#define SLUICE_BENCH_COMPARE_H
+
+#include "cpu.h"
+#include "peers.h"
+#include <sched.h>
+#include <stdio.h>
+
+#define COMPARE_CONTENDERS_MAX 8
+#define COMPARE_ROUNDS_MAX 101
+#define COMPARE_REFERENCE "nginx" /* whom the others are set against */
+
+/* What a run measures. compare_metrics.c has the row of each. */
+enum metric {
+	METRIC_CONTENDER, /* us of CPU per event, by whom: the order of enum cpu_class */
+	METRIC_ORIGIN,
+	METRIC_LOAD,
+	METRIC_KWORKER,
+	METRIC_KERNEL,
+	METRIC_OTHER,
+	METRIC_MACHINE, /* the sum of all but METRIC_OTHER */
+	METRIC_BUSY, /* the same from /proc/stat, as a check: all but idle, other work included */
+	METRIC_IRQ, /* the part of METRIC_BUSY in interrupts and softirqs */
+	METRIC_STEAL,
+	METRIC_P50, /* latency in us */
+	METRIC_P90,
+	METRIC_P99,
+	METRIC_P999,
+	METRIC_MAX,
+	METRIC_HEAD_P50, /* connect to response head in us */
+	METRIC_RATE, /* events a second that arrived */
+	METRIC_WRONG, /* streams failed, ended or silent; events lost, repeated or damaged */
+	METRIC_LATE_P99, /* how late the origin was, us */
+	METRIC_SKIPPED, /* events that the origin could not send */
+	METRICS
+};
+
+struct metric_row {
+	const char *key; /* in the JSON */
+	const char *unit;
+};
+
+extern const struct metric_row metric_rows[METRICS];
+
+/* One number of each round; what is told of them. */
+struct spread {
+	double median, min, max;
+};
+
+struct run {
+	double values[METRICS];
+};
+
+struct contest {
+	const struct peer *peer;
+	char version[96];
+	char left_out[256]; /* why it could not run (any more); "" while it can */
+	struct run runs[COMPARE_ROUNDS_MAX];
+	size_t count;
+};
+
+struct compare {
+	uint64_t streams, size, rounds, processes;
+	double rate, seconds, warmup;
+	bool quick, unpinned;
+	const char *contenders, *json_path, *sluice, *peers_dir;
+	cpu_set_t contender_cpus, other_cpus; /* the same when not pinned apart */
+	bool pinned;
+	struct contest *contests;
+	size_t count;
+	size_t round; /* the one that runs, from 0 */
+	size_t done; /* runs that are over */
+	uint64_t begin_ns;
+};
+
+/* compare_run.c: one run of one contender. 0, -EINTR when the user wants to stop, or a negative errno with c->left_out
+ * filled. */
+must_check int compare_run(struct compare *cmp, struct contest *c);
+/* Set by SIGINT and SIGTERM. */
+extern volatile int compare_interrupted;
+
+/* compare_metrics.c: figures of many runs. Pure. */
+struct spread compare_spread(const struct contest *c, enum metric m);
+/* Of c's values divided by those of `by` in the same round. False when there are none. */
+bool compare_ratio(const struct contest *c, const struct contest *by, enum metric m, struct spread *ret);
+/* Of the differences, c minus `by`, round by round. */
+bool compare_above(const struct contest *c, const struct contest *by, enum metric m, struct spread *ret);
+/* The contest of that name that has runs, or NULL. */
+const struct contest *compare_find(const struct compare *cmp, const char *name);
+
+/* compare_report.c */
+void compare_print(FILE *to, const struct compare *cmp);
+/* compare_json.c: 0 or a negative errno. */
+must_check int compare_write_json(const struct compare *cmp, const char *path);
+
+#endif

@@ -1,0 +1,86 @@
+#include "compare.h"
+
+const struct metric_row metric_rows[METRICS] = {
+	[METRIC_CONTENDER] = {"cpu_contender", "us/event"},
+	[METRIC_ORIGIN] = {"cpu_origin", "us/event"},
+	[METRIC_LOAD] = {"cpu_load", "us/event"},
+	[METRIC_KWORKER] = {"cpu_kworker_ksoftirqd", "us/event"},
+	[METRIC_KERNEL] = {"cpu_other_kernel_threads", "us/event"},
+	[METRIC_OTHER] = {"cpu_unrelated", "us/event"},
+	[METRIC_MACHINE] = {"cpu_machine", "us/event"},
+	[METRIC_BUSY] = {"cpu_proc_stat_busy", "us/event"},
+	[METRIC_IRQ] = {"cpu_proc_stat_irq", "us/event"},
+	[METRIC_STEAL] = {"cpu_steal", "us/event"},
+	[METRIC_P50] = {"latency_p50", "us"},
+	[METRIC_P90] = {"latency_p90", "us"},
+	[METRIC_P99] = {"latency_p99", "us"},
+	[METRIC_P999] = {"latency_p999", "us"},
+	[METRIC_MAX] = {"latency_max", "us"},
+	[METRIC_HEAD_P50] = {"head_p50", "us"},
+	[METRIC_RATE] = {"events_per_s", "1/s"},
+	[METRIC_WRONG] = {"wrong", "count"},
+	[METRIC_LATE_P99] = {"origin_late_p99", "us"},
+	[METRIC_SKIPPED] = {"origin_skipped", "count"},
+};
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static struct spread spread_of(double *values, size_t n)
+{
+	struct spread s = {0};
+
+	if (!n)
+		return s;
+	qsort(values, n, sizeof(*values), by_value);
+	s.median = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+	s.min = values[0];
+	s.max = values[n - 1];
+	return s;
+}
+
+struct spread compare_spread(const struct contest *c, enum metric m)
+{
+	double values[COMPARE_ROUNDS_MAX];
+
+	for (size_t i = 0; i < c->count; i++)
+		values[i] = c->runs[i].values[m];
+	return spread_of(values, c->count);
+}
+
+bool compare_ratio(const struct contest *c, const struct contest *by, enum metric m, struct spread *ret)
+{
+	double values[COMPARE_ROUNDS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; by && i < MIN(c->count, by->count); i++)
+		if (by->runs[i].values[m] > 0)
+			values[n++] = c->runs[i].values[m] / by->runs[i].values[m];
+	if (n)
+		*ret = spread_of(values, n);
+	return n > 0;
+}
+
+bool compare_above(const struct contest *c, const struct contest *by, enum metric m, struct spread *ret)
+{
+	double values[COMPARE_ROUNDS_MAX];
+	size_t n = by ? MIN(c->count, by->count) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		values[i] = c->runs[i].values[m] - by->runs[i].values[m];
+	if (n)
+		*ret = spread_of(values, n);
+	return n > 0;
+}
+
+const struct contest *compare_find(const struct compare *cmp, const char *name)
+{
+	for (size_t i = 0; i < cmp->count; i++)
+		if (!strcmp(cmp->contests[i].peer->name, name) && cmp->contests[i].count)
+			return &cmp->contests[i];
+	return NULL;
+}

@@ -1,0 +1,113 @@
+#include "origin.h"
+#include "cli.h"
+#include "commands.h"
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+
+#define FDS_WANTED 1000000
+
+static void on_acceptable(struct source *s, uint32_t events)
+{
+	struct origin *o = container_of(s, struct origin, listener);
+	int fd;
+
+	(void)events;
+	while ((fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+		conn_accept(o, fd);
+}
+
+static void on_signal(struct signals *s, int signo)
+{
+	(void)signo;
+	loop_stop(s->loop);
+}
+
+static int listen_on(struct origin *o, const char *text)
+{
+	struct net_address address;
+	char bound[NET_TEXT_MAX];
+	int err = net_address_parse(text, &address);
+
+	if (!err)
+		err = net_listen(&address, &o->listener.fd);
+	if (err) {
+		fprintf(stderr, "sluice-bench origin: cannot listen on %s: %s\n", text, strerror(-err));
+		return err;
+	}
+	err = loop_add(o->loop, &o->listener, EPOLLIN);
+	if (err)
+		return err;
+	net_address_text(&address, bound);
+	fprintf(stderr, "sluice-bench origin: listening on %s\n", bound);
+	return 0;
+}
+
+static void origin_done(struct origin *o)
+{
+	if (!o->loop)
+		return;
+	/* What is still open ends with the process; the kernel closes it. */
+	ticks_done(&o->ticks, o->loop);
+	signals_done(&o->signals);
+	loop_free(o->loop);
+	buf_reset(&o->out);
+}
+
+static int serve(struct origin *o, const char *listen)
+{
+	static const int signos[] = {SIGTERM, SIGINT};
+	int err;
+
+	/* The kernel would let timers of an ordinary process fire 50 us late, to save power. */
+	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	net_raise_fd_limit(FDS_WANTED);
+	list_init(&o->conns);
+	o->listener = (struct source){.on_ready = on_acceptable, .fd = -1};
+	o->signals.source.fd = o->ticks.source.fd = -1;
+	err = loop_new(&o->loop);
+	if (!err)
+		err = ticks_init(&o->ticks, o->loop);
+	if (!err)
+		err = signals_init(&o->signals, o->loop, signos, ARRAY_LEN(signos), on_signal);
+	if (!err)
+		err = listen_on(o, listen);
+	if (!err)
+		err = loop_run(o->loop);
+	origin_done(o);
+	return err;
+}
+
+int command_origin(int argc, char **argv)
+{
+	static struct origin o; /* large: it holds a histogram */
+	const char *listen = "127.0.0.1:4000";
+	struct stream_settings *set = &o.settings;
+	const struct cli_option options[] = {
+		CLI_STRING("listen", &listen, "ADDR:PORT", "where to serve; port 0: any free one (127.0.0.1:4000)"),
+		CLI_RANGE("rate", CLI_NUMBER, &set->rate, "N", "events a second on each stream (2)", 0, 100000),
+		CLI_RANGE("size", CLI_COUNT, &set->size, "BYTES", "of an event, all lines of it (200)", 0, 1048576),
+		CLI_SWITCH("chunked", CLI_ON, &set->chunked, "each event is one chunk (so by default)"),
+		CLI_SWITCH("no-chunked", CLI_OFF, &set->chunked, "the end of the connection ends the stream"),
+		{"silent-head", CLI_NUMBER_IF, &set->silent_s, "SECONDS", "at first only the head; or for ever", 0, 1e9,
+			1e9, false},
+		CLI_SWITCH("jitter", CLI_ON, &set->jitter, "each event anywhere within its interval"),
+		CLI_RANGE("burst", CLI_COUNT, &set->burst, "N", "N events at once, as rarely as keeps the rate", 1, 1000),
+		CLI_RANGE("events", CLI_COUNT, &set->events, "N", "a stream ends after N events (0: never)", 0, 1e15),
+		CLI_RANGE("retry", CLI_COUNT, &set->retry_ms, "MS", "the first event says retry: MS", 0, 1e9),
+	};
+	const struct cli cli = {"origin",
+		"an event source: /events?rate=&size=&n=&retry=&burst=&silent=&jitter=&chunked=, a page at /, /json, "
+		"/echo, /healthz",
+		options, ARRAY_LEN(options)};
+	int err;
+
+	*set = (struct stream_settings){.rate = 2, .size = 200, .burst = 1, .chunked = true};
+	err = cli_parse(&cli, argc, argv);
+	if (err)
+		return err < 0 ? 2 : 0;
+	err = serve(&o, listen);
+	if (err)
+		fprintf(stderr, "sluice-bench origin: stopped: %s\n", strerror(-err));
+	return err ? 1 : 0;
+}

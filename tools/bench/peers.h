@@ -1,0 +1,36 @@
+/* Who can be compared: one row per contender, with the command line and config file that run it at its best for event
+ * streams. Adding a peer is a row here and a file in peers/. */
+#ifndef SLUICE_BENCH_PEERS_H
+#define SLUICE_BENCH_PEERS_H
+
+#include "base/buf.h"
+
+#define PEER_ARGS_MAX 16
+
+/* Texts may hold @LISTEN@ and @ORIGIN@ (ADDR:PORT), @DIR@ (of its own, for files), @CONF@ (its config there), @SLUICE@. */
+struct peer {
+	const char *name;
+	const char *about;
+	const char *conf; /* file in peers/; NULL: none */
+	const char *argv[PEER_ARGS_MAX]; /* NULL first: no process, the load goes straight to the origin */
+	const char *version[4]; /* prints its version */
+};
+
+struct peer_vars {
+	const char *listen, *origin, *dir, *conf, *sluice;
+};
+
+/* NULL when there is none of that name. */
+const struct peer *peer_find(struct slice name);
+/* All names, with spaces between. */
+void peer_names(char *out, size_t size);
+
+/* Appends `text` with its @NAMES@ replaced. -EINVAL for a name that does not exist. */
+must_check int peer_expand(struct slice text, const struct peer_vars *vars, struct buf *out);
+/* Writes peers/FILE, expanded, to vars->conf. Negative errno. */
+must_check int peer_write_conf(const struct peer *p, const char *peers_dir, const struct peer_vars *vars);
+/* Expands a command line. Free with peer_argv_free(). Negative errno. */
+must_check int peer_argv(const char *const *from, const struct peer_vars *vars, char **ret_argv);
+void peer_argv_free(char **argv);
+
+#endif
