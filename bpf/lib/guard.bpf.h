@@ -36,7 +36,7 @@ static __always_inline int guard_segment(struct __sk_buff *skb, struct sluice_fl
 	__u32 seq;
 	__s32 old;
 
-	if (segment_seq(skb, &seq))
+	if (!segment_seq(skb, &seq))
 		return -1;
 	old = f->next_seq - seq;
 	if (old < 0)

@@ -8,10 +8,11 @@
 #include "sluice/flow.h"
 #include "sluice/note.h"
 
-/* Written here only: the worker's own fd and mapping of it are read-only. */
+/* Written here only; userspace maps it read-only. (The kernel cannot map a BPF_F_RDONLY map, nor write to a mapped
+ * BPF_F_RDONLY_PROG one, so that the rule of one writer for these two is kept by the code.) */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sluice_flow);
@@ -20,7 +21,7 @@ struct {
 /* Written by userspace only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sluice_ctl);

@@ -1,5 +1,5 @@
-/* Writes the rows of tests/unit/h1_cases.h as seed files: fuzz_h1 gets whole messages, fuzz_chunk the bodies of those that
- * are chunked. Run it again when the tables change, from the root of the tree:
+/* Writes the rows of tests/unit/h1_cases.h as seed files: fuzz_h1 gets whole messages, fuzz_chunk the bodies
+ * of those that are chunked. Run it again when the tables change, from the root of the tree:
  *   gcc -D_GNU_SOURCE -Iuser -Itests/unit -o /tmp/corpus_write tests/fuzz/corpus_write.c user/proto/chunk.c \
  *       user/proto/h1_*.c user/base/buf.c && /tmp/corpus_write tests/fuzz/corpus */
 #include "h1_cases.h"
@@ -10,7 +10,8 @@
 /* libFuzzer grows its inputs up to the largest seed; what is longer stays with the unit tests. */
 #define SEED_MAX (128 * 1024)
 
-static void write_file(const char *dir, const char *target, const char *kind, const char *name, struct slice bytes)
+static void write_file(
+	const char *dir, const char *target, const char *kind, const char *name, struct slice bytes)
 {
 	char path[512];
 	int n = snprintf(path, sizeof(path), "%s/%s/%s-", dir, target, kind);

@@ -1,4 +1,5 @@
-/* What the fuzz targets share: an assertion that stays in every build, and cuts that depend on the input alone. */
+/* What the fuzz targets share: an assertion that stays in every build, and cuts that depend on the input
+ * alone. */
 #ifndef SLUICE_TESTS_FUZZ_H
 #define SLUICE_TESTS_FUZZ_H
 

@@ -1,5 +1,6 @@
-/* Chunked bodies: however the bytes are cut, payload, position and verdict are the same; a second decoder, written the slow
- * way, agrees with what was accepted; and the payload written again as chunks reads as itself. */
+/* Chunked bodies: however the bytes are cut, payload, position and verdict are the same; a second decoder,
+ * written the slow way, agrees with what was accepted; and the payload written again as chunks reads as
+ * itself. */
 #include "fuzz.h"
 #include "proto/chunk.h"
 
@@ -24,7 +25,8 @@ static void decode(const char *p, size_t n, struct cuts *cuts, size_t max_piece,
 			must(step.payload.p >= part && step.payload.p + step.payload.n <= part + step.used);
 			memcpy(ret->payload + ret->n, step.payload.p, step.payload.n);
 		} else {
-			must(step.used == len || ret->reader.state == CHUNK_DONE || ret->reader.state == CHUNK_BAD);
+			must(step.used == len || ret->reader.state == CHUNK_DONE ||
+				ret->reader.state == CHUNK_BAD);
 		}
 		ret->n += step.payload.n;
 		ret->used += step.used;
@@ -104,7 +106,8 @@ static void write_again(const struct decoded *d, struct cuts *cuts)
 	}
 	memcpy(to, "0\r\n\r\n", 5);
 	decode(out, (size_t)(to - out) + 5, cuts, 7, &again);
-	must(again.reader.state == CHUNK_DONE && again.n == d->n && memcmp(again.payload, d->payload, d->n) == 0);
+	must(again.reader.state == CHUNK_DONE && again.n == d->n &&
+		memcmp(again.payload, d->payload, d->n) == 0);
 	must(again.used == (size_t)(to - out) + 5);
 	free(again.payload);
 	free(out);

@@ -1,5 +1,5 @@
-/* Heads: bytes read whole, one by one and in random pieces come to the same; what was accepted holds what the relay builds
- * upon; and what the relay would send on reads as the same message again. */
+/* Heads: bytes read whole, one by one and in random pieces come to the same; what was accepted holds what the
+ * relay builds upon; and what the relay would send on reads as the same message again. */
 #include "fuzz.h"
 #include "proto/h1_fields.h"
 #include "proto/h1_write.h"
@@ -9,7 +9,8 @@ struct verdict {
 	size_t len, skip;
 };
 
-static struct verdict scan_pieces(const char *p, size_t n, enum h1_kind kind, struct cuts *cuts, size_t max_piece)
+static struct verdict scan_pieces(
+	const char *p, size_t n, enum h1_kind kind, struct cuts *cuts, size_t max_piece)
 {
 	struct h1_scan scan = {0};
 	struct verdict v = {0};
@@ -62,7 +63,8 @@ static void check_fields(const struct h1_field *fields, size_t n, struct h1_leng
 	for (size_t i = 0; i < n; i++) {
 		must(fields[i].name.n > 0 && !memchr(fields[i].name.p, ' ', fields[i].name.n));
 		must(fields[i].value.n == 0 || !memchr(fields[i].value.p, '\n', fields[i].value.n));
-		must(fields[i].value.n == 0 || (fields[i].value.p[0] != ' ' && fields[i].value.p[fields[i].value.n - 1] != '\t'));
+		must(fields[i].value.n == 0 ||
+			(fields[i].value.p[0] != ' ' && fields[i].value.p[fields[i].value.n - 1] != '\t'));
 		must(fields[i].id == h1_field_lookup(fields[i].name));
 		cls += fields[i].id == H1_F_CONTENT_LENGTH;
 		tes += fields[i].id == H1_F_TRANSFER_ENCODING;
@@ -137,7 +139,8 @@ static void check_request(const struct h1_request *req)
 /* The upstream reads exactly the request that was checked and routed. */
 static void request_again(const struct h1_request *req, bool trusted)
 {
-	struct h1_forward fwd = {.client_ip = SLICE("2001:db8::1"), .scheme = SLICE("http"), .client_trusted = trusted};
+	struct h1_forward fwd = {
+		.client_ip = SLICE("2001:db8::1"), .scheme = SLICE("http"), .client_trusted = trusted};
 	_cleanup_buf_ struct buf out = {0};
 	struct h1_request again;
 	struct verdict v;
@@ -151,7 +154,8 @@ static void request_again(const struct h1_request *req, bool trusted)
 	must(!v.rule && v.len == out.len && v.skip == 0);
 	must(h1_request_parse(out.data, out.len, &again) == H1_OK);
 	must(slice_eq(again.method_text, req->method_text) && again.minor == 1 && !again.absolute_form);
-	must(slice_eq(again.path, req->path) && slice_eq(again.query, req->query) && !again.query.p == !req->query.p);
+	must(slice_eq(again.path, req->path) && slice_eq(again.query, req->query) &&
+		!again.query.p == !req->query.p);
 	must(slice_eq(again.host, req->host.n ? req->host : fwd.host));
 	must(again.framing == req->framing && again.content_length == req->content_length);
 	must(again.expect_continue == req->expect_continue && again.upgrade.n == 0);
@@ -178,7 +182,8 @@ static void fuzz_request(const char *p, size_t n, struct cuts *cuts)
 
 static void response_again(const struct h1_response *resp, enum h1_method method, bool stream)
 {
-	struct h1_reply reply = {.client_minor = 1, .framing = resp->framing, .keep_alive = true, .stream = stream};
+	struct h1_reply reply = {
+		.client_minor = 1, .framing = resp->framing, .keep_alive = true, .stream = stream};
 	_cleanup_buf_ struct buf out = {0};
 	struct h1_response again;
 	struct verdict v;

@@ -1,5 +1,5 @@
-/* Event streams: cuts change nothing; a client written after the WHATWG's steps counts the same events; and a heartbeat, put
- * wherever sse_heartbeat allows one, changes nothing that this client sees. */
+/* Event streams: cuts change nothing; a client written after the WHATWG's steps counts the same events; and a
+ * heartbeat, put wherever sse_heartbeat allows one, changes nothing that this client sees. */
 #include "fuzz.h"
 #include "proto/sse.h"
 

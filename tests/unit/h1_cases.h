@@ -1,6 +1,6 @@
-/* Exotic inputs, one row each, named after their row in the tables of bad inputs (A framing, B fields, C request line,
- * G upstream lies). Read by the unit tests, by the corpus writer, and by whoever sends bad bytes over a socket.
- * A row's bytes are a whole message: head, and body where the row is about the body. */
+/* Exotic inputs, one row each, named after their row in the tables of bad inputs (A framing, B fields, C
+ * request line, G upstream lies). Read by the unit tests, by the corpus writer, and by whoever sends bad
+ * bytes over a socket. A row's bytes are a whole message: head, and body where the row is about the body. */
 #ifndef SLUICE_TESTS_H1_CASES_H
 #define SLUICE_TESTS_H1_CASES_H
 
@@ -16,15 +16,26 @@ struct h1_case {
 	struct slice tail;
 };
 
-#define H1_BYTES(lit) {(lit), sizeof(lit) - 1}
-#define H1_CASE(name, bytes, rule) {name, H1_BYTES(bytes), rule, {NULL, 0}, 0, {NULL, 0}}
+#define H1_BYTES(lit)                                                                                        \
+	{                                                                                                    \
+		(lit), sizeof(lit) - 1                                                                       \
+	}
+#define H1_CASE(name, bytes, rule)                                                                           \
+	{                                                                                                    \
+		name, H1_BYTES(bytes), rule, {NULL, 0}, 0,                                                   \
+		{                                                                                            \
+			NULL, 0                                                                              \
+		}                                                                                            \
+	}
 #define H1_LONG(name, head, unit, repeat, tail, rule)                                                        \
-	{name, H1_BYTES(head), rule, H1_BYTES(unit), repeat, H1_BYTES(tail)}
+	{                                                                                                    \
+		name, H1_BYTES(head), rule, H1_BYTES(unit), repeat, H1_BYTES(tail)                           \
+	}
 
-#define GET_ "GET / HTTP/1.1\r\nHost: a\r\n"
-#define POST_ "POST / HTTP/1.1\r\nHost: a\r\n"
-#define CHUNKED_ POST_ "Transfer-Encoding: chunked\r\n\r\n"
-#define OK_ "HTTP/1.1 200 OK\r\n"
+#define GET_	    "GET / HTTP/1.1\r\nHost: a\r\n"
+#define POST_	    "POST / HTTP/1.1\r\nHost: a\r\n"
+#define CHUNKED_    POST_ "Transfer-Encoding: chunked\r\n\r\n"
+#define OK_	    "HTTP/1.1 200 OK\r\n"
 #define OK_CHUNKED_ OK_ "Transfer-Encoding: chunked\r\n\r\n"
 
 static const struct h1_case h1_request_cases[] = {
@@ -58,7 +69,7 @@ static inline struct slice h1_case_bytes(const struct h1_case *c)
 struct h1_outcome {
 	enum h1_rule rule;
 	bool complete; /* the head is whole, and a chunked body ended */
-	size_t used; /* bytes of head and, when chunked, of body */
+	size_t used;   /* bytes of head and, when chunked, of body */
 	enum h1_framing framing;
 };
 

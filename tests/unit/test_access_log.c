@@ -26,9 +26,9 @@ static void values_are_never_logged(void **state)
 	(void)state;
 	expect_redacted("", "");
 	expect_redacted("token=secret", "token=***");
-	expect_redacted("a=1&api_key=x=y&b", "a=***&api_key=***&b");
+	expect_redacted("a=1&api_key=x=y&b", "a=***&api_key=***&***");
 	expect_redacted("a=", "a=***");
-	expect_redacted("flag&x=1", "flag&x=***");
+	expect_redacted("flag&x=1", "***&x=***");
 }
 
 static struct sluice_ctl record(void)

@@ -16,7 +16,8 @@ static void servers(struct balance_view *v, size_t n)
 		char name[32];
 
 		snprintf(name, sizeof(name), "10.0.0.%zu:80", i);
-		v[i] = (struct balance_view){.usable = true, .weight = 1, .id = siphash(0, 0, slice_of(name)), .turn = &turns[i]};
+		v[i] = (struct balance_view){
+			.usable = true, .weight = 1, .id = siphash(0, 0, slice_of(name)), .turn = &turns[i]};
 	}
 }
 
@@ -192,15 +193,17 @@ static void test_hash_spreads_by_weight(void **state)
 /* Vectors of the SipHash authors: key 00..0f, input 00, 01, 02 … of growing length. */
 static void test_siphash_vectors(void **state)
 {
-	static const uint64_t want[] = {0x726fdb47dd0e0e31, 0x74f839c593dc67fd, 0x0d6c8009d9a94f5a, 0x85676696d7fb7e2d,
-		0xcf2794e0277187b7, 0x18765564cd99a68d, 0xcbc9466e58fee3ce, 0xab0200f58b01d137, 0x93f5f5799a932462};
+	static const uint64_t want[] = {0x726fdb47dd0e0e31, 0x74f839c593dc67fd, 0x0d6c8009d9a94f5a,
+		0x85676696d7fb7e2d, 0xcf2794e0277187b7, 0x18765564cd99a68d, 0xcbc9466e58fee3ce,
+		0xab0200f58b01d137, 0x93f5f5799a932462};
 	char input[16];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(input); i++)
 		input[i] = (char)i;
 	for (size_t n = 0; n < ARRAY_LEN(want); n++)
-		assert_true(siphash(0x0706050403020100, 0x0f0e0d0c0b0a0908, (struct slice){input, n}) == want[n]);
+		assert_true(
+			siphash(0x0706050403020100, 0x0f0e0d0c0b0a0908, (struct slice){input, n}) == want[n]);
 	assert_true(siphash(1, 2, (struct slice){NULL, 0}) != siphash(2, 1, (struct slice){NULL, 0}));
 }
 

@@ -22,7 +22,8 @@ static void read_pieces(struct slice in, size_t piece, struct result *ret)
 
 		assert_true(step.used <= n && ret->n + step.payload.n <= sizeof(ret->payload));
 		if (step.payload.n) {
-			assert_true(step.payload.p >= in.p + ret->used && step.payload.p + step.payload.n <= in.p + ret->used + n);
+			assert_true(step.payload.p >= in.p + ret->used &&
+				    step.payload.p + step.payload.n <= in.p + ret->used + n);
 			memcpy(ret->payload + ret->n, step.payload.p, step.payload.n);
 		}
 		ret->n += step.payload.n;
@@ -123,7 +124,8 @@ static void test_bad_stops(void **state)
 		}
 }
 
-static enum h1_rule read_repeated(const char *head, const char *unit, size_t repeat, const char *tail, size_t *ret_used)
+static enum h1_rule read_repeated(
+	const char *head, const char *unit, size_t repeat, const char *tail, size_t *ret_used)
 {
 	struct h1_case c = {"", slice_of(head), H1_OK, slice_of(unit), repeat, slice_of(tail)};
 	struct slice bytes = h1_case_bytes(&c);
@@ -148,7 +150,8 @@ static void test_limits_are_exact(void **state)
 	assert_int_equal(used, 1 + 256);
 	/* "X:" + CRLF, CRLF of the end: 8 KiB in all. */
 	assert_int_equal(read_repeated("0\r\nX:", "a", 8192 - 6, "\r\n\r\n", &used), H1_OK);
-	assert_int_equal(read_repeated("0\r\nX:", "a", 8192 - 5, "\r\n\r\n", &used), H1_RULE_TRAILER_TOO_LARGE);
+	assert_int_equal(
+		read_repeated("0\r\nX:", "a", 8192 - 5, "\r\n\r\n", &used), H1_RULE_TRAILER_TOO_LARGE);
 	assert_int_equal(used, 3 + 8192);
 }
 
@@ -159,7 +162,8 @@ static void test_overhead(void **state)
 
 	(void)state;
 	assert_int_equal(read_repeated("", "5;abcd\r\nhello\r\n", 100000, "0\r\n\r\n", &used), H1_OK);
-	assert_int_equal(read_repeated("", "5;abcde\r\nhello\r\n", 110000, "0\r\n\r\n", &used), H1_RULE_CHUNK_OVERHEAD);
+	assert_int_equal(read_repeated("", "5;abcde\r\nhello\r\n", 110000, "0\r\n\r\n", &used),
+		H1_RULE_CHUNK_OVERHEAD);
 	/* A gain of 1 per chunk: refused when 100 KiB are reached, within a chunk of it. */
 	assert_in_range(used, 102390 * 16, 102405 * 16);
 	assert_int_equal(read_repeated("", "1\r\nx\r\n", 200000, "0\r\n\r\n", &used), H1_OK);

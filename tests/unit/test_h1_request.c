@@ -15,7 +15,9 @@ static void test_parts(void **state)
 	struct h1_request req;
 
 	(void)state;
-	parse("GET /a/b?c=d?e HTTP/1.1\r\nhOst: x.example:81\r\nAccept: text/html\r\nX-Odd_Name:  v w \r\n\r\n", &req);
+	parse("GET /a/b?c=d?e HTTP/1.1\r\nhOst: x.example:81\r\nAccept: text/html\r\nX-Odd_Name:  v w "
+	      "\r\n\r\n",
+		&req);
 	assert_int_equal(req.method, H1_GET);
 	assert_slice(req.method_text, "GET");
 	assert_slice(req.target, "/a/b?c=d?e");
@@ -145,8 +147,8 @@ static void test_versions_and_keep_alive(void **state)
 		struct h1_request req;
 		char text[128];
 
-		snprintf(text, sizeof(text), "GET / HTTP/%s\r\nHost: a\r\nConnection: %s\r\n\r\n", rows[i].version,
-			rows[i].connection);
+		snprintf(text, sizeof(text), "GET / HTTP/%s\r\nHost: a\r\nConnection: %s\r\n\r\n",
+			rows[i].version, rows[i].connection);
 		parse(text, &req);
 		assert_int_equal(req.minor, rows[i].minor);
 		assert_int_equal(req.keep_alive, rows[i].keep_alive);
@@ -166,7 +168,8 @@ static void test_connection_names(void **state)
 	struct h1_request req;
 
 	(void)state;
-	parse(HEAD "connection: close, , x-secret\r\nX-Secret: 1\r\nX-Other: 2\r\nKeep-Alive: 5\r\nTE: trailers\r\n"
+	parse(HEAD "connection: close, , x-secret\r\nX-Secret: 1\r\nX-Other: 2\r\nKeep-Alive: 5\r\nTE: "
+		   "trailers\r\n"
 		   "Proxy-Connection: x\r\nProxy-Authorization: y\r\nUpgrade: z\r\nTrailer: t\r\n\r\n",
 		&req);
 	assert_true(hop_by_hop(&req, "x-secret"));
@@ -276,7 +279,9 @@ static void test_fields_in_order(void **state)
 	struct h1_request req;
 
 	(void)state;
-	parse(HEAD "Last-Event-ID: 7\r\nCookie: a\r\nlast-event-id: 8\r\nMcp-Session-Id: \xc3\xa4\xff\r\n\r\n", &req);
+	parse(HEAD
+		"Last-Event-ID: 7\r\nCookie: a\r\nlast-event-id: 8\r\nMcp-Session-Id: \xc3\xa4\xff\r\n\r\n",
+		&req);
 	assert_int_equal(req.nfields, 5);
 	assert_slice(h1_field_find(req.fields, req.nfields, H1_F_LAST_EVENT_ID)->value, "7");
 	assert_slice(req.fields[3].value, "8");
@@ -289,8 +294,8 @@ static void test_fields_in_order(void **state)
 /* Not by h1_scan, but by whoever calls the parser on its own: still no byte too far and no acceptance. */
 static void test_unscanned_heads(void **state)
 {
-	static const char *const heads[] = {"", "G", "GET / HTTP/1.1", "GET / HTTP/1.1\r", "GET / HTTP/1.1\r\nHost: a",
-		"GET / HTTP/1.1\r\nHost: a\r", "GET / HTTP/1.1\r\nHost"};
+	static const char *const heads[] = {"", "G", "GET / HTTP/1.1", "GET / HTTP/1.1\r",
+		"GET / HTTP/1.1\r\nHost: a", "GET / HTTP/1.1\r\nHost: a\r", "GET / HTTP/1.1\r\nHost"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {

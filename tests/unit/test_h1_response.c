@@ -145,7 +145,8 @@ static void test_upgrade(void **state)
 	assert_slice(resp.upgrade, "websocket");
 	parse("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", &resp);
 	assert_int_equal(resp.upgrade.n, 0);
-	parse("HTTP/1.1 426 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n", &resp);
+	parse("HTTP/1.1 426 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n",
+		&resp);
 	assert_int_equal(resp.upgrade.n, 0);
 }
 
@@ -154,7 +155,9 @@ static void test_hop_by_hop(void **state)
 	struct h1_response resp;
 
 	(void)state;
-	parse("HTTP/1.1 200 OK\r\nX-Secret: 1\r\nContent-Type: a\r\nConnection: x-secret, content-type\r\n\r\n", &resp);
+	parse("HTTP/1.1 200 OK\r\nX-Secret: 1\r\nContent-Type: a\r\nConnection: x-secret, "
+	      "content-type\r\n\r\n",
+		&resp);
 	assert_true(resp.fields[0].hop_by_hop);
 	assert_false(resp.fields[1].hop_by_hop);
 	assert_true(resp.fields[2].hop_by_hop);

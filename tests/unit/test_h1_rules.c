@@ -6,8 +6,8 @@
 
 /* Rules that a head or its chunks cannot break: stream/ enforces them. */
 static const enum h1_rule enforced_elsewhere[] = {
-	H1_RULE_BODY_TOO_LARGE, /* depends on the route */
-	H1_RULE_UNASKED_101, /* depends on the request */
+	H1_RULE_BODY_TOO_LARGE,	  /* depends on the route */
+	H1_RULE_UNASKED_101,	  /* depends on the request */
 	H1_RULE_TOO_MANY_INTERIM, /* depends on the responses before */
 };
 
@@ -64,11 +64,13 @@ static void test_pieces(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(h1_request_cases); i++)
 		for (size_t k = 0; k < ARRAY_LEN(pieces); k++)
 			if (!h1_request_cases[i].repeat || pieces[k] > 3)
-				scan_in_pieces(&h1_request_cases[i], H1_REQUEST, MAX(pieces[k], h1_request_cases[i].repeat));
+				scan_in_pieces(&h1_request_cases[i], H1_REQUEST,
+					MAX(pieces[k], h1_request_cases[i].repeat));
 	for (size_t i = 0; i < ARRAY_LEN(h1_response_cases); i++)
 		for (size_t k = 0; k < ARRAY_LEN(pieces); k++)
 			if (!h1_response_cases[i].repeat || pieces[k] > 3)
-				scan_in_pieces(&h1_response_cases[i], H1_RESPONSE, MAX(pieces[k], h1_response_cases[i].repeat));
+				scan_in_pieces(&h1_response_cases[i], H1_RESPONSE,
+					MAX(pieces[k], h1_response_cases[i].repeat));
 }
 
 static void test_every_rule_has_a_case(void **state)
@@ -95,7 +97,8 @@ static void test_rules_are_told_apart(void **state)
 	for (int r = 1; r < H1_RULE_COUNT; r++) {
 		const char *label = h1_rule_label((enum h1_rule)r);
 
-		assert_true(strlen(label) <= 24 && strspn(label, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(label));
+		assert_true(strlen(label) <= 24 &&
+			    strspn(label, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(label));
 		assert_true(strlen(h1_rule_text((enum h1_rule)r)) > 10);
 		for (int other = r + 1; other < H1_RULE_COUNT; other++)
 			assert_string_not_equal(label, h1_rule_label((enum h1_rule)other));

@@ -1,3 +1,4 @@
+#include "alloc_fail.h"
 #include "h1_text.h"
 #include "proto/h1_write.h"
 
@@ -37,8 +38,10 @@ static void expect_response(const char *in, const struct h1_reply *reply, const 
 static void test_request_plain(void **state)
 {
 	(void)state;
-	expect_request(HEAD "x-Odd_case: 1\r\nCookie: c\r\nLast-Event-ID: \xff 7\r\ncookie: d\r\n\r\n", &plain,
-		HEAD "x-Odd_case: 1\r\nCookie: c\r\nLast-Event-ID: \xff 7\r\ncookie: d\r\n" FORWARDING "\r\n");
+	expect_request(HEAD "x-Odd_case: 1\r\nCookie: c\r\nLast-Event-ID: \xff 7\r\ncookie: d\r\n\r\n",
+		&plain,
+		HEAD "x-Odd_case: 1\r\nCookie: c\r\nLast-Event-ID: \xff 7\r\ncookie: d\r\n" FORWARDING
+		     "\r\n");
 }
 
 static void test_request_hop_by_hop(void **state)
@@ -54,8 +57,10 @@ static void test_request_framing(void **state)
 	(void)state;
 	expect_request("POST /a?b HTTP/1.1\r\nHost: a:80\r\ncontent-length: 010\r\nX: y\r\n\r\n", &plain,
 		"POST /a?b HTTP/1.1\r\nHost: a:80\r\ncontent-length: 10\r\nX: y\r\n" FORWARDING "\r\n");
-	expect_request("POST /a?b HTTP/1.1\r\nHost: a:80\r\ntransfer-encoding: Chunked\r\nTrailer: X\r\n\r\n", &plain,
-		"POST /a?b HTTP/1.1\r\nHost: a:80\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\n" FORWARDING "\r\n");
+	expect_request("POST /a?b HTTP/1.1\r\nHost: a:80\r\ntransfer-encoding: Chunked\r\nTrailer: X\r\n\r\n",
+		&plain,
+		"POST /a?b HTTP/1.1\r\nHost: a:80\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\n" FORWARDING
+		"\r\n");
 }
 
 static void test_request_http10(void **state)
@@ -91,8 +96,9 @@ static void test_request_host_and_prefix(void **state)
 static void test_request_spoofed_forwarding(void **state)
 {
 	(void)state;
-	expect_request(HEAD "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nForwarded: for=6.6.6.6\r\n"
-			    "X_Forwarded_For: 6.6.6.6\r\nX-Forwarded_Host: evil\r\nX-FORWARDED-HOST: evil\r\n\r\n",
+	expect_request(HEAD
+		"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nForwarded: for=6.6.6.6\r\n"
+		"X_Forwarded_For: 6.6.6.6\r\nX-Forwarded_Host: evil\r\nX-FORWARDED-HOST: evil\r\n\r\n",
 		&plain, HEAD FORWARDING "\r\n");
 }
 
@@ -102,8 +108,9 @@ static void test_request_trusted_forwarding(void **state)
 
 	(void)state;
 	fwd.client_trusted = true;
-	expect_request(HEAD "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nForwarded: for=1.1.1.1\r\n"
-			    "X-Forwarded-For:\r\nX-Forwarded-For: 2.2.2.2\r\nVia: 1.0 edge\r\n\r\n",
+	expect_request(HEAD
+		"X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nForwarded: for=1.1.1.1\r\n"
+		"X-Forwarded-For:\r\nX-Forwarded-For: 2.2.2.2\r\nVia: 1.0 edge\r\n\r\n",
 		&fwd,
 		HEAD "Via: 1.0 edge, 1.1 sluice\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.1\r\n"
 		     "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a:80\r\n"
@@ -130,7 +137,8 @@ static void test_request_accept_encoding(void **state)
 	struct h1_forward fwd = plain;
 
 	(void)state;
-	expect_request(HEAD "accept-encoding: br\r\n\r\n", &fwd, HEAD "accept-encoding: br\r\n" FORWARDING "\r\n");
+	expect_request(
+		HEAD "accept-encoding: br\r\n\r\n", &fwd, HEAD "accept-encoding: br\r\n" FORWARDING "\r\n");
 	fwd.drop_accept_encoding = true;
 	expect_request(HEAD "accept-encoding: br\r\n\r\n", &fwd, HEAD FORWARDING "\r\n");
 }
@@ -144,7 +152,8 @@ static void test_request_upgrade(void **state)
 	expect_request(in, &fwd, HEAD "Sec-WebSocket-Key: k\r\n" FORWARDING "\r\n");
 	fwd.upgrade = true;
 	expect_request(in, &fwd,
-		HEAD "Sec-WebSocket-Key: k\r\n" FORWARDING "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+		HEAD "Sec-WebSocket-Key: k\r\n" FORWARDING
+		     "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n");
 	expect_request(HEAD "Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\n", &fwd,
 		HEAD "Content-Length: 1\r\n" FORWARDING "\r\n"); /* A35 */
 }
@@ -195,8 +204,10 @@ static void test_edits(void **state)
 
 	(void)state;
 	fwd.edits = (struct h1_edits){list, ARRAY_LEN(list)};
-	expect_request(HEAD "X-B: 1\r\nX-A: 1\r\nX-AA: 1\r\nX-A: 2\r\nX-C: 0\r\nX-A: 3\r\nX-b: 2\r\n\r\n", &fwd,
-		HEAD "X-A: longer than before\r\nX-AA: 1\r\nX-C: 0\r\nVia: v\r\nX-C: 1\r\nX-D: \r\nX-E: 3\r\n\r\n");
+	expect_request(HEAD "X-B: 1\r\nX-A: 1\r\nX-AA: 1\r\nX-A: 2\r\nX-C: 0\r\nX-A: 3\r\nX-b: 2\r\n\r\n",
+		&fwd,
+		HEAD "X-A: longer than before\r\nX-AA: 1\r\nX-C: 0\r\nVia: v\r\nX-C: 1\r\nX-D: \r\nX-E: "
+		     "3\r\n\r\n");
 }
 
 /* The first line is no field, and what frames the message is not for configuration. */
@@ -215,7 +226,8 @@ static void test_edits_keep_framing(void **state)
 
 	(void)state;
 	fwd.edits = (struct h1_edits){list, ARRAY_LEN(list) - 1};
-	expect_request(HEAD "Content-Length: 5\r\n\r\n", &fwd, HEAD "Content-Length: 5\r\n" FORWARDING "\r\n");
+	expect_request(
+		HEAD "Content-Length: 5\r\n\r\n", &fwd, HEAD "Content-Length: 5\r\n" FORWARDING "\r\n");
 	fwd.edits.n++;
 	assert_int_equal(request_of(HEAD "\r\n", &req), H1_OK);
 	assert_int_equal(h1_write_request(&out, &req, &fwd), -EINVAL);
@@ -263,14 +275,43 @@ static void test_no_room(void **state)
 	assert_int_not_equal(full, 0);
 }
 
+/* Whatever allocation fails, the same. */
+static void test_no_memory(void **state)
+{
+	struct h1_forward fwd = plain;
+	struct h1_request req;
+	long nth = 0;
+	bool hit;
+	int err;
+
+	(void)state;
+	if (!ALLOC_FAIL)
+		skip();
+	fwd.client_trusted = true;
+	assert_int_equal(request_of(HEAD "Forwarded: for=x\r\nX: y\r\n\r\n", &req), H1_OK);
+	do {
+		_cleanup_buf_ struct buf out = {0};
+
+		alloc_fail_at(++nth);
+		err = h1_write_request(&out, &req, &fwd);
+		hit = alloc_fail_hit();
+		alloc_fail_at(0);
+		assert_int_equal(err, hit ? -ENOMEM : 0);
+		assert_true(!err || out.len == 0);
+	} while (err && nth < 100);
+	assert_int_equal(err, 0);
+	assert_true(nth > 2);
+}
+
 static void test_response_plain(void **state)
 {
 	const struct h1_reply reply = {.client_minor = 1, .framing = H1_BODY_LENGTH, .keep_alive = true};
 
 	(void)state;
-	expect_response("HTTP/1.0 200 Fine\r\nDate: d\r\nset-Cookie: a\r\nContent-Length: 05\r\nSet-Cookie: b\r\n"
-			"Connection: keep-alive, X-Secret\r\nX-Secret: s\r\nKeep-Alive: timeout=5\r\nVia: 1.1 up\r\n"
-			"X-Accel-Buffering: yes\r\n\r\n",
+	expect_response(
+		"HTTP/1.0 200 Fine\r\nDate: d\r\nset-Cookie: a\r\nContent-Length: 05\r\nSet-Cookie: b\r\n"
+		"Connection: keep-alive, X-Secret\r\nX-Secret: s\r\nKeep-Alive: timeout=5\r\nVia: 1.1 up\r\n"
+		"X-Accel-Buffering: yes\r\n\r\n",
 		&reply,
 		"HTTP/1.1 200 Fine\r\nDate: d\r\nset-Cookie: a\r\nContent-Length: 5\r\nSet-Cookie: b\r\n"
 		"X-Accel-Buffering: yes\r\nVia: 1.1 up, 1.0 sluice\r\n\r\n");
@@ -278,7 +319,8 @@ static void test_response_plain(void **state)
 
 static void test_response_stream(void **state)
 {
-	const struct h1_reply reply = {.client_minor = 1, .framing = H1_BODY_CHUNKED, .keep_alive = true, .stream = true};
+	const struct h1_reply reply = {
+		.client_minor = 1, .framing = H1_BODY_CHUNKED, .keep_alive = true, .stream = true};
 
 	(void)state;
 	expect_response("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
@@ -286,9 +328,12 @@ static void test_response_stream(void **state)
 		&reply,
 		"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
 		"Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\nVia: 1.1 sluice\r\n\r\n");
-	expect_response("HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nX: y\r\ncache-control: max-age=0\r\n\r\n", &reply,
+	expect_response(
+		"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nX: y\r\ncache-control: max-age=0\r\n\r\n",
+		&reply,
 		"HTTP/1.1 200 OK\r\nX: y\r\nTransfer-Encoding: chunked\r\n"
-		"Cache-Control: no-store, max-age=0, no-transform\r\nX-Accel-Buffering: no\r\nVia: 1.1 sluice\r\n\r\n");
+		"Cache-Control: no-store, max-age=0, no-transform\r\nX-Accel-Buffering: no\r\nVia: 1.1 "
+		"sluice\r\n\r\n");
 	expect_response("HTTP/1.1 200 OK\r\ncache-control: No-Transform\r\nX: y\r\n\r\n", &reply,
 		"HTTP/1.1 200 OK\r\ncache-control: No-Transform\r\nX: y\r\nTransfer-Encoding: chunked\r\n"
 		"X-Accel-Buffering: no\r\nVia: 1.1 sluice\r\n\r\n");
@@ -337,7 +382,8 @@ static void test_response_upgrade(void **state)
 	const struct h1_reply reply = {.client_minor = 1, .keep_alive = true, .upgrade = true};
 
 	(void)state;
-	expect_response("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: k\r\n\r\n",
+	expect_response("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: "
+			"websocket\r\nSec-WebSocket-Accept: k\r\n\r\n",
 		&reply,
 		"HTTP/1.1 101 x\r\nSec-WebSocket-Accept: k\r\nVia: 1.1 sluice\r\nConnection: upgrade\r\n"
 		"Upgrade: websocket\r\n\r\n");
@@ -349,8 +395,10 @@ static void test_response_edits(void **state)
 		{H1_EDIT_REMOVE, SLICE("server"), {0}},
 		{H1_EDIT_SET, SLICE("Cache-Control"), SLICE("no-store")},
 	};
-	const struct h1_reply reply = {
-		.client_minor = 1, .framing = H1_BODY_CLOSE, .stream = true, .edits = {list, ARRAY_LEN(list)}};
+	const struct h1_reply reply = {.client_minor = 1,
+		.framing = H1_BODY_CLOSE,
+		.stream = true,
+		.edits = {list, ARRAY_LEN(list)}};
 
 	(void)state;
 	expect_response("HTTP/1.1 200 OK\r\nServer: x\r\nSet-Cookie: a\r\n\r\n", &reply,
@@ -364,8 +412,10 @@ static void test_interim(void **state)
 	struct h1_response resp;
 
 	(void)state;
-	assert_int_equal(response_of("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: close\r\nlink: </b>\r\n\r\n",
-				 H1_GET, &resp),
+	assert_int_equal(
+		response_of(
+			"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: close\r\nlink: </b>\r\n\r\n",
+			H1_GET, &resp),
 		H1_OK);
 	assert_int_equal(h1_write_interim(&out, &resp), 0);
 	expect_text(&out, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nlink: </b>\r\n\r\n");
@@ -384,16 +434,20 @@ static void test_error(void **state)
 {
 	(void)state;
 	expect_error(502, "upstream closed early", 0, true, H1_GET,
-		"HTTP/1.1 502 Bad Gateway\r\nCache-Control: no-store\r\nContent-Type: text/plain; charset=utf-8\r\n"
+		"HTTP/1.1 502 Bad Gateway\r\nCache-Control: no-store\r\nContent-Type: text/plain; "
+		"charset=utf-8\r\n"
 		"Content-Length: 38\r\n\r\n502 Bad Gateway\nupstream closed early\n");
 	expect_error(503, NULL, 7, false, H1_HEAD,
-		"HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nRetry-After: 7\r\nConnection: close\r\n"
+		"HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nRetry-After: "
+		"7\r\nConnection: close\r\n"
 		"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 24\r\n\r\n");
 	expect_error(405, NULL, 0, false, H1_TRACE,
 		"HTTP/1.1 405 Method Not Allowed\r\nCache-Control: no-store\r\n"
 		"Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\nConnection: close\r\n"
-		"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 23\r\n\r\n405 Method Not Allowed\n");
-	expect_error(204, NULL, 0, true, H1_GET, "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n\r\n");
+		"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 23\r\n\r\n405 Method Not "
+		"Allowed\n");
+	expect_error(
+		204, NULL, 0, true, H1_GET, "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n\r\n");
 	assert_string_equal(h1_reason(502), "Bad Gateway");
 	assert_string_equal(h1_reason(299), "Unknown");
 	for (int rule = 1; rule < H1_RULE_COUNT; rule++) /* what is said to a client has a name */
@@ -436,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_edits_keep_framing),
 		cmocka_unit_test(test_edit_cannot_split),
 		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_response_plain),
 		cmocka_unit_test(test_response_stream),
 		cmocka_unit_test(test_response_length),

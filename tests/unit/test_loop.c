@@ -127,7 +127,8 @@ static void test_mod_changes_what_is_waited_for(void **state)
 	end_close(&e);
 }
 
-/* A source that waits for nothing is still in epoll, which reports its hang-up: it must not outlive loop_del there. */
+/* A source that waits for nothing is still in epoll, which reports its hang-up: it must not outlive loop_del
+ * there. */
 static void test_source_that_waits_for_nothing(void **state)
 {
 	struct end e;
@@ -307,7 +308,7 @@ static void test_tasks_run_once_and_in_order(void **state)
 	task_defer(loop, &b.task); /* twice is once; it goes to the end */
 	task_defer(loop, &z.task);
 	task_next_turn(loop, &z.task); /* already waiting: stays where it is */
-	assert_true(run_for(1000)); /* deferred before the loop ran: it does not sleep over them */
+	assert_true(run_for(1000));    /* deferred before the loop ran: it does not sleep over them */
 	assert_string_equal(order, "abz");
 }
 

@@ -36,7 +36,8 @@ static void expect_address(const struct sockaddr_storage *ss, const char *ip, in
 	bool is_v4 = ss->ss_family == AF_INET;
 	char text[INET6_ADDRSTRLEN];
 
-	assert_non_null(inet_ntop(ss->ss_family, is_v4 ? (const void *)&v4->sin_addr : &v6->sin6_addr, text, sizeof(text)));
+	assert_non_null(inet_ntop(
+		ss->ss_family, is_v4 ? (const void *)&v4->sin_addr : &v6->sin6_addr, text, sizeof(text)));
 	assert_string_equal(text, ip);
 	assert_int_equal(ntohs(is_v4 ? v4->sin_port : v6->sin6_port), port);
 }
@@ -48,9 +49,12 @@ static void test_v1(void **state)
 		int ports[2];
 	} rows[] = {
 		{"PROXY TCP4 192.0.2.1 192.0.2.2 1 65535\r\n", "192.0.2.1", "192.0.2.2", {1, 65535}},
-		{"PROXY TCP6 2001:db8::1 ::ffff:192.0.2.1 0 443\r\n", "2001:db8::1", "::ffff:192.0.2.1", {0, 443}},
-		{"PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n",
-			"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", {65535, 65535}},
+		{"PROXY TCP6 2001:db8::1 ::ffff:192.0.2.1 0 443\r\n", "2001:db8::1", "::ffff:192.0.2.1",
+			{0, 443}},
+		{"PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+		 "65535 65535\r\n",
+			"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+			{65535, 65535}},
 	};
 
 	(void)state;
@@ -102,7 +106,9 @@ static void test_v1_bad(void **state)
 		"PROXY UNKNOWNX\r\n",
 		"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n",
 		"PROXY TCP4 192.0.2.1 192.0.2.2 1\r2\r\n",
-		"PROXY UNKNOWN 34567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\r\n",
+		"PROXY UNKNOWN "
+		"34567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+		"567890123456789\r\n",
 	};
 
 	(void)state;
@@ -117,9 +123,17 @@ static void test_v1_bad(void **state)
 
 static void test_v2(void **state)
 {
-	static const char v4[] = SIGNATURE "\x21\x11\0\x0f" "\xc0\0\x02\x01" "\xc0\0\x02\x02" "\0\x50" "\x1f\x90" "\x04\0\0";
-	static const char v6[] = SIGNATURE "\x21\x21\0\x24" "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
-					   "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01" "\0\x50" "\x1f\x90";
+	static const char v4[] = SIGNATURE "\x21\x11\0\x0f"
+					   "\xc0\0\x02\x01"
+					   "\xc0\0\x02\x02"
+					   "\0\x50"
+					   "\x1f\x90"
+					   "\x04\0\0";
+	static const char v6[] = SIGNATURE "\x21\x21\0\x24"
+					   "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
+					   "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"
+					   "\0\x50"
+					   "\x1f\x90";
 	struct proxy_header h = {.local = true};
 
 	(void)state;
@@ -135,8 +149,10 @@ static void test_v2(void **state)
 static void test_v2_local(void **state)
 {
 	static const char local[] = SIGNATURE "\x20\0\0\0";
-	static const char local_with_address[] = SIGNATURE "\x20\x11\0\x0c" "abcdabcdabcd";
-	static const char unspec[] = SIGNATURE "\x21\0\0\x02" "xx";
+	static const char local_with_address[] = SIGNATURE "\x20\x11\0\x0c"
+							   "abcdabcdabcd";
+	static const char unspec[] = SIGNATURE "\x21\0\0\x02"
+					       "xx";
 	static const struct {
 		const char *bytes;
 		size_t n;
@@ -157,12 +173,18 @@ static void test_v2_local(void **state)
 
 static void test_v2_bad(void **state)
 {
-	static const char version[] = SIGNATURE "\x11\x11\0\x0c" "abcdabcdabcd";
-	static const char command[] = SIGNATURE "\x22\x11\0\x0c" "abcdabcdabcd";
-	static const char short_v4[] = SIGNATURE "\x21\x11\0\x0b" "abcdabcdabc";
-	static const char short_v6[] = SIGNATURE "\x21\x21\0\x0c" "abcdabcdabcd";
-	static const char datagram[] = SIGNATURE "\x21\x12\0\x0c" "abcdabcdabcd";
-	static const char family[] = SIGNATURE "\x21\x41\0\x0c" "abcdabcdabcd";
+	static const char version[] = SIGNATURE "\x11\x11\0\x0c"
+						"abcdabcdabcd";
+	static const char command[] = SIGNATURE "\x22\x11\0\x0c"
+						"abcdabcdabcd";
+	static const char short_v4[] = SIGNATURE "\x21\x11\0\x0b"
+						 "abcdabcdabc";
+	static const char short_v6[] = SIGNATURE "\x21\x21\0\x0c"
+						 "abcdabcdabcd";
+	static const char datagram[] = SIGNATURE "\x21\x12\0\x0c"
+						 "abcdabcdabcd";
+	static const char family[] = SIGNATURE "\x21\x41\0\x0c"
+					       "abcdabcdabcd";
 	static const char long_rest[] = SIGNATURE "\x21\x11\x08\x01";
 	static const char signature[] = "\r\n\r\n\0\r\nQUIX";
 	static const struct {

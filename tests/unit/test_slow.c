@@ -315,7 +315,7 @@ static void push_some(struct run *r)
 		event_queue_push(r->q, (struct slice){bytes, (size_t)head}, r->left == 0);
 		return;
 	}
-	n = MIN(r->left, 1 + roll(r, sizeof(bytes)));
+	n = 1 + roll(r, MIN(r->left, sizeof(bytes)));
 	memset(bytes, 'x', n);
 	r->left -= n;
 	event_queue_push(r->q, (struct slice){bytes, n}, r->left == 0);

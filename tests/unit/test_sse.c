@@ -57,7 +57,9 @@ static const struct row rows[] = {
 	{BOM, 0, SSE_BOUNDARY, 0},
 	{BOM "data: x\n\n", 1, SSE_BOUNDARY, 12},
 	{BOM BOM "data: x\n\n", 0, SSE_BOUNDARY, 15},
-	{"\xef\xbb" "data: x\n\n", 0, SSE_BOUNDARY, 11},
+	{"\xef\xbb"
+	 "data: x\n\n",
+		0, SSE_BOUNDARY, 11},
 	{"\xef\n", 0, SSE_LINE_START, 0},
 	{"\xef\xbb\r\n\r\n", 0, SSE_BOUNDARY, 6},
 	{"\xef\xef", 0, SSE_IN_LINE, 0},
@@ -78,7 +80,8 @@ static void test_rows(void **state)
 			sse_feed(&s, row->bytes, cut);
 			sse_feed(&s, row->bytes + cut, n - cut);
 			if (s.events != row->events || s.place != row->place)
-				fail_msg("\"%s\" cut at %zu: %d events, place %d", row->bytes, cut, (int)s.events, s.place);
+				fail_msg("\"%s\" cut at %zu: %d events, place %d", row->bytes, cut,
+					(int)s.events, s.place);
 		}
 	}
 }

@@ -133,7 +133,8 @@ static void test_shared_by_forked_workers(void **state)
 	sticky_free(s);
 }
 
-/* Writers and readers tear at one bucket: a session may get lost, but never found at a server that did not issue it. */
+/* Writers and readers tear at one bucket: a session may get lost, but never found at a server that did not
+ * issue it. */
 static void test_never_a_wrong_server(void **state)
 {
 	enum { WORKERS = 4, ROUNDS = 40000 };
@@ -185,7 +186,8 @@ static void test_keyed(void **state)
 	}
 	/* Each bucket keeps its 8 newest; which sessions share a bucket differs. */
 	for (unsigned i = 0; i < 1024; i++)
-		same += sticky_is(a, APP, session(i, text), ONE, 1100) == sticky_is(b, APP, session(i, text), ONE, 1100);
+		same += sticky_is(a, APP, session(i, text), ONE, 1100) ==
+			sticky_is(b, APP, session(i, text), ONE, 1100);
 	assert_true(same < 1024);
 	sticky_free(a);
 	sticky_free(b);

@@ -80,7 +80,8 @@ static void check_on_time(const struct probe *p)
 static void test_each_level_on_time(void **state)
 {
 	/* Just around the reach of each level, from several starts. */
-	static const uint64_t starts[] = {0, 1, 3, 255, 256, 16383, 16384, 1048575, 987654321, 67108864ULL * 3 - 4};
+	static const uint64_t starts[] = {
+		0, 1, 3, 255, 256, 16383, 16384, 1048575, 987654321, 67108864ULL * 3 - 4};
 
 	(void)state;
 	for (size_t s = 0; s < ARRAY_LEN(starts); s++) {
@@ -177,7 +178,7 @@ static void on_again(struct timer *t)
 {
 	if (++rounds < 5)
 		start(t, clock_ms); /* due at once: must wait for the next tick, not spin */
-	stop(&victim.timer); /* due in the same slot */
+	stop(&victim.timer);	    /* due in the same slot */
 }
 
 static void test_callback_starts_itself_and_stops_another(void **state)
@@ -247,7 +248,8 @@ static void test_next_is_never_late(void **state)
 	stop(&far.timer);
 }
 
-/* A worker that was stopped (SIGSTOP, a slow disk) comes back to many overdue timers: each fires once, none is lost. */
+/* A worker that was stopped (SIGSTOP, a slow disk) comes back to many overdue timers: each fires once, none
+ * is lost. */
 static void test_clock_leaps(void **state)
 {
 	static struct probe probes[100];

@@ -57,7 +57,7 @@ static json_t *outcome(int err, const char *why)
 static json_t *do_streams(struct admin *a, const char *arg)
 {
 	(void)arg;
-	return record_json_all(a->hooks.slots->records, a->hooks.slots->count, clock_mono_ns());
+	return record_json_all(a->hooks.slots->records, a->hooks.flows, a->hooks.slots->count, clock_mono_ns());
 }
 
 static uint64_t sum(const struct admin *a, size_t offset)

@@ -6,6 +6,7 @@
 #include "event/loop.h"
 #include "observe/slots.h"
 #include "observe/totals.h"
+#include "sluice/flow.h"
 
 struct admin;
 
@@ -20,6 +21,7 @@ struct admin_hooks {
 	void *arg;
 	const char *instance;
 	const struct slot_table *slots;
+	const struct sluice_flow *flows; /* by slot; NULL without the splice lane */
 	const struct totals *totals; /* of `workers` workers */
 	unsigned workers;
 	int (*reload)(void *arg, char *why);

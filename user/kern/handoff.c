@@ -347,6 +347,11 @@ void splice_state(const struct splice *k, uint32_t slot, struct sluice_flow *ret
 		memset(ret, 0, sizeof(*ret));
 }
 
+uint64_t splice_last_ns(const struct splice *k, uint32_t slot)
+{
+	return k->seats[slot].hooked && begun(k, slot) ? k->flows[slot].last_ns : 0;
+}
+
 /* Upstream bytes that reached its socket and no verdict. */
 static bool undelivered(const struct splice *k, uint32_t slot)
 {

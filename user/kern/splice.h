@@ -102,8 +102,8 @@ bool splice_roomy(struct splice *k, uint32_t slot);
 must_check int splice_resume(struct splice *k, uint32_t slot, const struct sluice_track *at);
 
 /* The end of a response on connections that live on: unhooks both. Before: disengaged, drained, and userspace's or the kernel's
- * tracker at DONE. 0: both sockets are plain again. -EBUSY: bytes came behind the end: the upstream must be closed (the client is
- * plain). */
+ * tracker at DONE. 0: both sockets are plain again. -EBUSY: bytes (or a FIN) came behind the end, which nobody has read: the upstream
+ * must be closed; the client is plain. (Bytes behind the end that recv() gave, the caller has seen.) */
 must_check int splice_release(struct splice *k, uint32_t slot);
 /* The end of a stream whose sockets are closed next: call it before close(), with both fds still open; what is not drained is lost.
  * Legal on a slot that is not hooked. */
@@ -112,6 +112,8 @@ bool splice_hooked(const struct splice *k, uint32_t slot);
 
 /* A copy of the slot's flow record; all zero when it is not this engagement's (nothing came yet, or never engaged). */
 void splice_state(const struct splice *k, uint32_t slot, struct sluice_flow *ret);
+/* When the verdict last saw a byte of this engagement (ns); 0: never. No system call. */
+uint64_t splice_last_ns(const struct splice *k, uint32_t slot);
 /* The watchdog: looks whether bytes that came from upstream stand still although nobody holds them back. Call it now and then
  * (once a second) on engaged slots: returns the time in ns for which it has been so, 0 when all is well. The first cure is
  * splice_kick(), the second splice_disengage(). At most five system calls. */

@@ -96,6 +96,7 @@ static _Noreturn void run_worker(struct child *c, int control_fd)
 		.slots = &m->slots,
 		.totals = &m->totals[c->index],
 		.sticky = m->sticky,
+		.splice = m->splice,
 		.control_fd = control_fd,
 		.log_fd = m->log_fd,
 		.listeners = c->listeners,
@@ -164,6 +165,18 @@ static void say_death(const struct child *c, int status)
 		log_error("worker %u (pid %d) ended with status %d", c->index, (int)c->pid, WEXITSTATUS(status));
 }
 
+/* A worker that was killed could not take its sockets out of the maps. */
+static void reclaim_slots(const struct child *c)
+{
+	struct master *m = c->master;
+	uint32_t first, count;
+
+	if (!m->splice)
+		return;
+	slots_range(&m->slots, c->index, m->nchildren, &first, &count);
+	splice_reap(m->splice, c->index, first, count);
+}
+
 static void child_died(struct child *c, int status)
 {
 	struct master *m = c->master;
@@ -181,6 +194,7 @@ static void child_died(struct child *c, int status)
 		children_say(m, CONTROL_CUT, 0);
 		return;
 	}
+	reclaim_slots(c);
 	c->restarts++;
 	timer_in(m->loop, &c->restart, lived < QUICK_DEATH_MS ? RESTART_PAUSE_MS : 1);
 }

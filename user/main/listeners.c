@@ -112,7 +112,9 @@ void listeners_replace(struct master *m, int **fds, const struct settings *next)
 
 void listeners_close(struct master *m)
 {
+	/* What was never bound is somebody else's file. */
+	if (m->children[0].listeners)
+		unlink_dropped(m->settings, NULL);
 	for (unsigned w = 0; w < m->nchildren; w++)
 		close_row(&m->children[w], m->settings->nlisteners);
-	unlink_dropped(m->settings, NULL);
 }

@@ -136,6 +136,7 @@ static int open_admin(struct master *m)
 		.arg = m,
 		.instance = m->settings->instance,
 		.slots = &m->slots,
+		.flows = m->splice ? splice_flows(m->splice) : NULL,
 		.totals = m->totals,
 		.workers = m->nchildren,
 		.reload = do_reload,
@@ -175,10 +176,48 @@ static void on_restart(struct timer *t)
 	}
 }
 
+static bool wants(const struct settings *s, enum lane_choice lane)
+{
+	for (size_t i = 0; i < s->nroutes; i++)
+		if (s->routes[i].lane == lane)
+			return true;
+	return s->lane == lane;
+}
+
+/* The splice lane, when somebody wants it and the kernel has it. */
+static int open_splice(struct master *m)
+{
+	const struct settings *s = m->settings;
+	struct splice_params params = {
+		.instance = s->instance, .slots = s->max_streams, .workers = m->nchildren, .pin = true};
+	char why[256] = "";
+	int err;
+
+	if (!wants(s, LANE_AUTO) && !wants(s, LANE_SPLICE))
+		return 0;
+	err = splice_open(&params, &m->splice, why, sizeof(why));
+	if (!err)
+		return 0;
+	m->splice = NULL;
+	/* Two daemons of one name would hide each other's streams. */
+	if (err == -EBUSY || wants(s, LANE_SPLICE)) {
+		log_error("splice lane: %s", why);
+		return err;
+	}
+	log_warn("splice lane off, streams are copied: %s", why);
+	return 0;
+}
+
 static int shared_state(struct master *m)
 {
-	int err = slot_table_new(&m->slots, m->settings->max_streams);
+	int err = open_splice(m);
 
+	if (err)
+		return err;
+	if (m->splice)
+		slot_table_borrow(&m->slots, splice_ctl(m->splice), splice_slots(m->splice));
+	else
+		err = slot_table_new(&m->slots, m->settings->max_streams);
 	if (err)
 		return err;
 	m->totals = mmap(NULL, m->nchildren * sizeof(*m->totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -249,6 +288,7 @@ static void done(struct master *m)
 	if (m->totals)
 		munmap(m->totals, m->nchildren * sizeof(*m->totals));
 	slot_table_done(&m->slots);
+	splice_close(m->splice);
 	if (m->loop) {
 		signals_done(&m->signals);
 		loop_free(m->loop);

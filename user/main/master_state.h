@@ -26,6 +26,7 @@ struct master {
 	struct admin *admin;
 	struct settings *settings;
 	const char *config;
+	struct splice *splice; /* NULL: every stream is copied */
 	struct slot_table slots;
 	struct totals *totals; /* shared memory, one per worker */
 	struct sticky *sticky;

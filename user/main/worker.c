@@ -190,8 +190,10 @@ static int env_init(struct worker *w, const struct worker_start *start)
 		return -ENOMEM;
 	}
 	err = slots_init(&env->slots, start->slots, start->index, start->count);
-	if (!err)
-		err = loop_new(&env->loop);
+	if (!err) {
+		env->by_slot = calloc(MAX(env->slots.count, 1U), sizeof(struct stream *));
+		err = env->by_slot ? loop_new(&env->loop) : -ENOMEM;
+	}
 	if (err) {
 		settings_unref(start->settings);
 		return err;
@@ -204,13 +206,32 @@ static void env_done(struct worker *w)
 	struct env *env = &w->env;
 
 	generation_unref(env->now);
+	free(env->by_slot);
 	slots_done(&env->slots);
 	slab_done(&env->clients);
 	slab_done(&env->streams);
 	free(env->scratch);
-	if (w->control.armed)
-		loop_del(env->loop, &w->control);
+	loop_del(env->loop, &w->control);
+	loop_del(env->loop, &env->notes);
 	loop_free(env->loop);
+}
+
+static void on_notes(struct source *source, uint32_t events)
+{
+	struct env *env = container_of(source, struct env, notes);
+
+	(void)events;
+	splice_notes_read(env->splice, env->slots.worker, lane_on_note, env);
+}
+
+static int watch_notes(struct env *env, struct splice *splice)
+{
+	env->splice = splice;
+	env->notes = (struct source){.on_ready = on_notes, .fd = -1};
+	if (!splice)
+		return 0;
+	env->notes.fd = splice_notes_fd(splice, env->slots.worker);
+	return loop_add(env->loop, &env->notes, EPOLLIN);
 }
 
 static int serve(struct worker *w, const struct worker_start *start)
@@ -222,6 +243,8 @@ static int serve(struct worker *w, const struct worker_start *start)
 	timer_init(&w->drain_end, on_drain_end);
 	w->control = (struct source){.on_ready = on_control, .fd = start->control_fd};
 	err = loop_add(w->env.loop, &w->control, EPOLLIN);
+	if (!err)
+		err = watch_notes(&w->env, start->splice);
 	if (!err)
 		err = privileges_drop(w->env.now->settings->user);
 	if (!err)

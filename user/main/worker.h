@@ -3,6 +3,7 @@
 #define SLUICE_MAIN_WORKER_H
 
 #include "conf/settings.h"
+#include "kern/splice.h"
 #include "observe/slots.h"
 #include "observe/totals.h"
 #include "upstream/sticky.h"
@@ -13,6 +14,7 @@ struct worker_start {
 	struct slot_table *slots;
 	struct totals *totals; /* this worker's */
 	struct sticky *sticky;
+	struct splice *splice; /* NULL: the splice lane is off */
 	int control_fd;
 	int log_fd; /* access log pipe; -1: off */
 	const int *listeners; /* in the settings' order; the worker owns the fds */

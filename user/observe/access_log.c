@@ -12,8 +12,9 @@ int access_log_redact(struct buf *out, struct slice query)
 		const char *amp = memchr(query.p, '&', query.n);
 		size_t n = amp ? (size_t)(amp - query.p) : query.n;
 		const char *eq = memchr(query.p, '=', n);
-		int err = buf_printf(out, "%s%.*s%s", out->len ? "&" : "", (int)(eq ? eq - query.p : (long)n),
-			query.p, eq ? "=***" : "");
+		/* Without a name it may be the secret itself. */
+		int err = buf_printf(out, "%s%.*s%s", out->len ? "&" : "", (int)(eq ? eq - query.p : 0), query.p,
+			eq ? "=***" : "***");
 
 		if (err)
 			return err;
@@ -127,6 +128,7 @@ void access_log_end(struct access_log *log, const struct sluice_ctl *c, const st
 	set_ms(o, "first_event_ms", c->start_ns, c->first_event_ns);
 	json_object_set_new(o, "heartbeats", json_integer(c->heartbeats));
 	json_object_set_new(o, "spills", json_integer(c->spills));
+	json_object_set_new(o, "flips", json_integer(c->flips));
 	json_object_set_new(o, "dropped_events", json_integer(c->dropped_events));
 	json_object_set_new(o, "pending_max", json_integer(c->pending_max));
 	emit(log, o);

@@ -25,7 +25,7 @@ struct log_end {
 void access_log_open(struct access_log *log, const struct sluice_ctl *c, struct slice query);
 void access_log_end(struct access_log *log, const struct sluice_ctl *c, const struct log_end *end);
 
-/* The target's query with every value replaced by "***": "a=***&b=***". */
+/* The target's query with every value replaced by "***": "a=***&b=***". A member without a name is all value. */
 must_check int access_log_redact(struct buf *out, struct slice query);
 
 /* Forks the log process. *ret_fd is the pipe's end for workers; the process ends when all such ends are closed, and opens its file

@@ -46,6 +46,37 @@ static void set_identity(json_t *o, const struct sluice_ctl *c)
 	set_int(o, "requests", c->requests);
 }
 
+/* The kernel's part and the relay's are one stream to whoever looks at it. */
+static struct sluice_ctl sum(const struct sluice_ctl *c, const struct sluice_flow *f)
+{
+	struct sluice_ctl s = *c;
+
+	if (!f || !c->cookie || f->cookie != c->cookie || f->epoch != c->epoch)
+		return s;
+	s.bytes_in += f->redirected;
+	s.bytes_out += f->redirected;
+	s.events += f->events;
+	s.chunks += f->chunks;
+	s.last_in_ns = MAX(s.last_in_ns, f->last_ns);
+	s.last_out_ns = MAX(s.last_out_ns, f->last_ns);
+	s.pending += f->pending;
+	s.pending_max = MAX(s.pending_max, f->pending_max);
+	if (!s.first_event_ns)
+		s.first_event_ns = f->first_ns;
+	return s;
+}
+
+static void set_kernel(json_t *o, const struct sluice_flow *f, const struct sluice_ctl *c)
+{
+	bool live = f && c->cookie && f->cookie == c->cookie && f->epoch == c->epoch;
+
+	set_int(o, "spliced_bytes", live ? f->redirected : 0);
+	set_int(o, "spliced_events", live ? f->events : 0);
+	set_int(o, "send_queue", live ? f->wmem_queued : 0);
+	set_int(o, "unsent", live ? f->notsent : 0);
+	set_int(o, "srtt_us", live ? f->srtt_us : 0);
+}
+
 static void set_flow(json_t *o, const struct sluice_ctl *c, uint64_t now_ns)
 {
 	set_text(o, "lane", names_lane(c->lane));
@@ -87,25 +118,28 @@ static void set_tuning(json_t *o, const struct sluice_ctl *c)
 	set_int(o, "slow_limit", c->limit);
 }
 
-json_t *record_json(const struct sluice_ctl *c, uint64_t now_ns)
+json_t *record_json(const struct sluice_ctl *c, const struct sluice_flow *flow, uint64_t now_ns)
 {
+	struct sluice_ctl whole = sum(c, flow);
 	json_t *o = json_object();
 
 	if (!o)
 		return NULL;
 	set_identity(o, c);
-	set_flow(o, c, now_ns);
+	set_flow(o, &whole, now_ns);
+	set_kernel(o, flow, c);
 	set_tuning(o, c);
 	return o;
 }
 
-json_t *record_json_all(const struct sluice_ctl *records, uint32_t count, uint64_t now_ns)
+json_t *record_json_all(
+	const struct sluice_ctl *records, const struct sluice_flow *flows, uint32_t count, uint64_t now_ns)
 {
 	json_t *list = json_array();
 	struct sluice_ctl copy;
 
 	for (uint32_t i = 0; list && i < count; i++)
 		if (records[i].id && ctl_read(&records[i], &copy))
-			json_array_append_new(list, record_json(&copy, now_ns));
+			json_array_append_new(list, record_json(&copy, flows ? &flows[i] : NULL, now_ns));
 	return list;
 }

@@ -29,6 +29,8 @@ must_check int slot_table_new(struct slot_table *t, uint32_t count);
 void slot_table_borrow(struct slot_table *t, struct sluice_ctl *records, uint32_t count);
 void slot_table_done(struct slot_table *t);
 
+/* Which slots are whose. */
+void slots_range(const struct slot_table *t, uint32_t worker, uint32_t workers, uint32_t *ret_first, uint32_t *ret_count);
 /* The range of `worker` of `workers`; what a dead predecessor left in it is wiped. -ENOMEM. */
 must_check int slots_init(struct slots *s, struct slot_table *t, uint32_t worker, uint32_t workers);
 void slots_done(struct slots *s);

@@ -137,6 +137,14 @@ static inline size_t feed(struct sse_scan *s, const char *p, size_t n, size_t *r
 			line_end(s, p[i++]);
 			continue;
 		}
+		if ((s->place == SSE_LINE_START || s->place == SSE_BOUNDARY) && n - i > 5 &&
+			memcmp(p + i, "data:", 5) == 0) { /* the usual line, in one step */
+			s->place = SSE_IN_LINE;
+			s->name = NOT_DATA;
+			s->has_data = true;
+			i += 5;
+			continue;
+		}
 		in_block = s->place == SSE_LINE_START || s->place == SSE_CR_LINE;
 		step(s, p[i]);
 		ended = at_boundary(s) && (p[i] == '\n' || p[i] == '\r'); /* not by the end of a BOM */

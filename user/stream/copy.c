@@ -1,6 +1,7 @@
 /* COPY: the body goes from the upstream's socket to the client's through one buffer that all streams of the worker share.
  * Per read: one recv, a look at the framing, one send. Nothing is allocated unless the client lags. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/rng.h"
 #include "stream/stream.h"
 
@@ -89,7 +90,7 @@ static void end_reframed(struct stream *s)
 		s->close_client = true;
 }
 
-static void complete(struct stream *s)
+void copy_complete(struct stream *s)
 {
 	s->resp.done = true;
 	end_reframed(s);
@@ -102,7 +103,7 @@ static void complete(struct stream *s)
 
 /* The client must see that this was not the end: no last chunk, too few bytes, or a reset where only the close itself
  * says that a body has ended. */
-static void truncated(struct stream *s, enum sluice_end_by by, const char *detail)
+void copy_truncated(struct stream *s, enum sluice_end_by by, const char *detail)
 {
 	s->ctl->flags |= SLUICE_CTL_TRUNCATED;
 	s->close_client = true;
@@ -110,6 +111,13 @@ static void truncated(struct stream *s, enum sluice_end_by by, const char *detai
 	s->up_spoilt = true;
 	stream_move(s, STREAM_DRAIN);
 	stream_finish(s, by, detail);
+}
+
+void copy_broken(struct stream *s)
+{
+	log_error("stream %llu: the kernel found a gap in the upstream's bytes; it is ended",
+		(unsigned long long)s->ctl->id);
+	copy_truncated(s, SLUICE_BY_INTERNAL, "gap");
 }
 
 /* False: the stream left COPY. */
@@ -131,10 +139,10 @@ static bool body_in(struct stream *s, const char *p, size_t n)
 		return true;
 	if (result == BODY_END) {
 		s->up_spoilt |= used < n;
-		complete(s);
+		copy_complete(s);
 	} else if (result == BODY_BAD) {
 		s->env->totals->bad_responses++;
-		truncated(s, SLUICE_BY_BAD_RESPONSE, h1_rule_label(s->resp.chunk.bad));
+		copy_truncated(s, SLUICE_BY_BAD_RESPONSE, h1_rule_label(s->resp.chunk.bad));
 	} else {
 		stream_end(s, SLUICE_BY_CLIENT, "send");
 	}
@@ -143,10 +151,15 @@ static bool body_in(struct stream *s, const char *p, size_t n)
 
 static void upstream_ended(struct stream *s, ssize_t err)
 {
+	/* In a sockmap an end can be seen before the bytes in front of it (kern/splice.h, splice_left). */
+	if (s->hooked && err == 0 && splice_left(s->env->splice, slots_number(&s->env->slots, s->ctl))) {
+		task_next_turn(s->env->loop, &s->again);
+		return;
+	}
 	if (s->resp.in == H1_BODY_CLOSE && err == 0)
-		complete(s);
+		copy_complete(s);
 	else
-		truncated(s, SLUICE_BY_UPSTREAM, err ? "reset" : "closed before the end");
+		copy_truncated(s, SLUICE_BY_UPSTREAM, err ? "reset" : "closed before the end");
 }
 
 /* May more be read while the client lags? */
@@ -169,12 +182,22 @@ static bool too_slow(const struct stream *s)
 	       backlog_len(&s->to_client) >= s->route->slow_bytes;
 }
 
-static void close_slow(struct stream *s, const char *detail)
+void copy_close_slow(struct stream *s, const char *detail)
 {
 	s->ctl->flags |= SLUICE_CTL_TRUNCATED;
 	s->close_client = true;
 	s->abort_client = true;
 	stream_end(s, SLUICE_BY_SLOW, detail);
+}
+
+/* Bytes that the verdict passed to us. False: they are not a seamless piece of the body. */
+static bool note_passed(struct stream *s, size_t n)
+{
+	s->up.readable = true; /* a short read says nothing here: only EAGAIN does */
+	if (splice_took(s->env->splice, slots_number(&s->env->slots, s->ctl), n) == 0)
+		return true;
+	copy_broken(s);
+	return false;
 }
 
 void copy_pump(struct stream *s)
@@ -190,18 +213,21 @@ void copy_pump(struct stream *s)
 		}
 		n = wire_recv(&s->up, s->env->scratch, room);
 		if (n == -EAGAIN)
-			return;
+			break;
 		if (n <= 0) {
 			upstream_ended(s, n);
 			return;
 		}
+		if (unlikely(s->hooked) && !note_passed(s, (size_t)n))
+			return;
 		if (!body_in(s, s->env->scratch, (size_t)n))
 			return;
 		if (unlikely(too_slow(s))) {
-			close_slow(s, "bytes");
+			copy_close_slow(s, "bytes");
 			return;
 		}
 	}
+	lane_try(s);
 }
 
 void copy_begin(struct stream *s, struct slice rest)
@@ -217,7 +243,7 @@ void copy_begin(struct stream *s, struct slice rest)
 	}
 	if (s->env->draining)
 		drain_stream(s);
-	copy_arm(s);
+	deadline_arm(s);
 	if (rest.n && !body_in(s, rest.p, rest.n))
 		return;
 	buf_reset(&s->resp_in);
@@ -246,69 +272,4 @@ void copy_on_upstream(struct stream *s)
 	if (unlikely(!s->req.done) && s->up.writable && !send_pump(s))
 		return;
 	copy_pump(s);
-}
-
-/* ---- deadlines: looked at when the timer fires, never per event */
-
-static uint64_t ms_of(uint64_t ns)
-{
-	return ns / NS_PER_MS;
-}
-
-static uint64_t idle_due_ms(const struct stream *s)
-{
-	uint64_t limit = s->resp.stream ? s->route->timeouts.idle_ms : s->route->timeouts.body_idle_ms;
-
-	/* While the client blocks, the upstream is not listened to, and so is not silent. */
-	if (!limit || backlog_len(&s->to_client))
-		return UINT64_MAX;
-	return ms_of(MAX(s->ctl->last_in_ns, s->ctl->head_ns)) + limit;
-}
-
-static uint64_t stall_due_ms(const struct stream *s)
-{
-	const struct sluice_ctl *c = s->ctl;
-
-	if (!c->blocked_since_ns)
-		return UINT64_MAX;
-	if (s->route->slow == SLOW_CLOSE && s->resp.stream && s->route->slow_ms)
-		return ms_of(c->blocked_since_ns) + s->route->slow_ms;
-	if (!s->route->timeouts.stall_ms)
-		return UINT64_MAX;
-	return ms_of(MAX(c->blocked_since_ns, c->last_out_ns)) + s->route->timeouts.stall_ms;
-}
-
-void copy_arm(struct stream *s)
-{
-	uint64_t due = MIN(idle_due_ms(s), stall_due_ms(s));
-
-	due = MIN(due, heart_due_ms(s));
-	if (s->max_age_ms)
-		due = MIN(due, s->max_age_ms);
-	if (s->drain_at_ms)
-		due = MIN(due, s->drain_at_ms);
-	if (due == UINT64_MAX)
-		timer_stop(&s->timer);
-	else
-		timer_at(s->env->loop, &s->timer, due);
-}
-
-void copy_on_timeout(struct stream *s);
-void copy_on_timeout(struct stream *s)
-{
-	uint64_t now = loop_now_ms(s->env->loop);
-
-	if (s->drain_at_ms && now >= s->drain_at_ms) {
-		drain_due(s);
-	} else if (s->max_age_ms && now >= s->max_age_ms) {
-		truncated(s, SLUICE_BY_TIMEOUT, "max_age");
-	} else if (now >= stall_due_ms(s)) {
-		close_slow(s, s->route->slow == SLOW_CLOSE ? "time" : "stall");
-	} else if (now >= idle_due_ms(s)) {
-		truncated(s, SLUICE_BY_TIMEOUT, "upstream_idle");
-	} else if (now >= heart_due_ms(s)) {
-		heart_beat(s);
-	}
-	if (s->state == STREAM_COPY)
-		copy_arm(s);
 }

@@ -44,7 +44,7 @@ static void plan_body(struct stream *s, const struct h1_response *resp)
 static int set_sndbuf(struct stream *s)
 {
 	struct client *c = s->client;
-	unsigned want = s->resp.stream ? s->route->sndbuf : (c->sndbuf ? SNDBUF_AFTER_STREAM : 0);
+	unsigned want = s->resp.stream ? sndbuf_first(s) : (c->sndbuf ? SNDBUF_AFTER_STREAM : 0);
 
 	if (c->is_unix || !want || want == c->sndbuf)
 		return 0;
@@ -60,8 +60,10 @@ static void fill_record(struct stream *s, const struct h1_response *resp)
 
 	ctl_begin(c);
 	c->status = resp->status;
-	c->lane = resp->status == 101 ? SLUICE_LANE_TUNNEL : SLUICE_LANE_COPY;
-	c->reason = SLUICE_REASON_ASKED;
+	if (resp->status == 101)
+		c->lane = SLUICE_LANE_TUNNEL;
+	else
+		lane_choose_for(s);
 	if (s->resp.events || resp->event_stream)
 		c->flags |= SLUICE_CTL_EVENT_STREAM;
 	if (s->resp.in == H1_BODY_CHUNKED)

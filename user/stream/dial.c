@@ -82,7 +82,8 @@ static void dial_pick(struct stream *s)
 		s->waiting = true;
 		return;
 	case PICK_NONE:
-		stream_unreachable(s, 503, SLUICE_BY_NO_UPSTREAM, s->attempts ? "connect" : "no_server");
+		stream_unreachable(s, s->fail_status ? s->fail_status : 503, SLUICE_BY_NO_UPSTREAM,
+			s->fail_status ? s->fail_detail : "no_server");
 		return;
 	}
 }
@@ -105,6 +106,9 @@ void dial_failed(struct stream *s, const char *detail)
 	if (!s->up_reused && s->lease.server)
 		s->tried |= 1ULL << (s->lease.index & 63);
 	stream_drop_upstream(s, s->up_reused ? LEASE_CLOSED : LEASE_FAILED);
+	/* Nobody was reached: 503 and a time to come back. Somebody was, and broke off: 502. */
+	s->fail_status = nothing_sent ? 503 : 502;
+	s->fail_detail = detail;
 	buf_reset(&s->resp_in);
 	memset(&s->resp_scan, 0, sizeof(s->resp_scan));
 	s->up_connected = false;
@@ -114,7 +118,7 @@ void dial_failed(struct stream *s, const char *detail)
 		dial_begin(s);
 		return;
 	}
-	stream_unreachable(s, nothing_sent ? 503 : 502, SLUICE_BY_NO_UPSTREAM, detail);
+	stream_unreachable(s, s->fail_status, SLUICE_BY_NO_UPSTREAM, detail);
 }
 
 void dial_on_client(struct stream *s);

@@ -45,13 +45,14 @@ void drain_stream(struct stream *s)
 {
 	uint64_t now = loop_now_ms(s->env->loop), end = s->env->drain_end_ms;
 
-	if (s->state != STREAM_COPY && s->state != STREAM_TUNNEL)
+	if (s->state != STREAM_COPY && s->state != STREAM_SPLICE && s->state != STREAM_SETTLE &&
+		s->state != STREAM_TUNNEL)
 		return;
-	s->drain_at_ms = s->state == STREAM_COPY && s->resp.events && end > now ? now + rng_below(end - now) : end;
+	s->drain_at_ms = s->state != STREAM_TUNNEL && s->resp.events && end > now ? now + rng_below(end - now) : end;
 	s->drain_at_ms = MAX(s->drain_at_ms, now + 1);
-	if (s->state == STREAM_COPY)
-		copy_arm(s);
-	else
+	if (s->state == STREAM_COPY || s->state == STREAM_SPLICE)
+		deadline_arm(s);
+	else if (s->state == STREAM_TUNNEL)
 		timer_at(s->env->loop, &s->timer, s->drain_at_ms);
 }
 

@@ -11,10 +11,12 @@ void stream_free_task(struct task *t)
 	struct stream *s = container_of(t, struct stream, free_task);
 	struct env *env = s->env;
 
-	if (s->ctl_private)
+	if (s->ctl_private) {
 		free(s->ctl);
-	else
+	} else {
+		env->by_slot[slots_number(&env->slots, s->ctl) - env->slots.first] = NULL;
 		slots_give(&env->slots, s->ctl);
+	}
 	generation_unref(s->gen);
 	slab_give(&env->streams, s);
 }
@@ -23,6 +25,8 @@ void stream_drop_upstream(struct stream *s, enum lease_end how)
 {
 	int fd = s->up.source.fd;
 
+	if (!lane_unhook(s, s->resp.done) && how == LEASE_REUSE)
+		how = LEASE_CLOSED;
 	if (s->waiting) {
 		upstreams_wait_cancel(&s->waiter);
 		s->waiting = false;
@@ -42,7 +46,7 @@ void stream_drop_upstream(struct stream *s, enum lease_end how)
 void stream_release_upstream(struct stream *s)
 {
 	bool reuse = s->up.source.fd >= 0 && s->resp.done && s->up_keep && !s->up_spoilt && s->req.done && !s->req.abandoned &&
-		     !s->up.fin && !s->up.dead && !s->up.readable && !s->env->draining;
+		     !s->up.fin && !s->up.dead && (!s->up.readable || s->hooked) && !s->env->draining;
 
 	stream_drop_upstream(s, reuse ? LEASE_REUSE : LEASE_CLOSED);
 }
@@ -149,7 +153,8 @@ void stream_reply(struct stream *s, int status, enum sluice_end_by by, const cha
 	_cleanup_buf_ struct buf out = {0};
 	int retry_after = status == 503 ? 1 + (int)rng_below(5) : 0; /* spread, so that a crowd does not return as one */
 
-	if (!s->req.done || s->req.framing != H1_BODY_NONE)
+	/* A body that was not read to its end would be taken for the next request. */
+	if (!s->req.done || s->req.abandoned)
 		s->close_client = true;
 	if (h1_write_error(&out, status, text, retry_after, s->keep_alive && !s->close_client, s->method)) {
 		s->close_client = true;

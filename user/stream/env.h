@@ -6,6 +6,7 @@
 #include "base/slab.h"
 #include "conf/settings.h"
 #include "event/loop.h"
+#include "kern/splice.h"
 #include "observe/access_log.h"
 #include "observe/slots.h"
 #include "upstream/upstream.h"
@@ -33,6 +34,9 @@ struct env {
 	struct loop *loop;
 	struct generation *now; /* of new requests */
 	struct slots slots;
+	struct stream **by_slot; /* slots.count, by slot - slots.first */
+	struct splice *splice; /* NULL: the splice lane is off */
+	struct source notes; /* its ring of this worker; fd -1 without it */
 	struct access_log log;
 	struct totals *totals;
 	struct slab streams, clients;

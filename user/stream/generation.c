@@ -1,4 +1,16 @@
+#include "base/log.h"
 #include "stream/env.h"
+
+static void on_server_notice(void *arg, const struct server *s, bool up, const char *why)
+{
+	const char *upstream = server_upstream(s)->name;
+
+	(void)arg;
+	if (up)
+		log_info("upstream %s: server %s is up: %s", upstream, server_address(s), why);
+	else
+		log_warn("upstream %s: server %s is down: %s", upstream, server_address(s), why);
+}
 
 int generation_new(struct env *env, struct settings *settings, struct sticky *sticky, struct generation **ret)
 {
@@ -15,6 +27,7 @@ int generation_new(struct env *env, struct settings *settings, struct sticky *st
 		free(g);
 		return err;
 	}
+	upstreams_set_notice(g->upstreams, on_server_notice, NULL);
 	g->refs = 1;
 	g->settings = settings;
 	*ret = g;

@@ -4,7 +4,7 @@
 
 uint64_t heart_due_ms(const struct stream *s)
 {
-	uint64_t last = MAX(s->ctl->last_out_ns, s->ctl->head_ns) / NS_PER_MS;
+	uint64_t last = MAX(stream_last_out_ns(s), s->ctl->head_ns) / NS_PER_MS;
 
 	if (!s->resp.events || !s->route->heartbeat_ms || s->resp.out == H1_BODY_LENGTH ||
 		backlog_len(&s->to_client))

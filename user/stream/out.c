@@ -48,6 +48,8 @@ static void note_sent(struct stream *s, size_t n)
 	s->ctl->bytes_out += n;
 	s->ctl->last_out_ns = loop_now_ns(s->env->loop);
 	s->env->totals->bytes_out += n;
+	if (unlikely(s->hooked))
+		splice_wrote(s->env->splice, slots_number(&s->env->slots, s->ctl), n, 0);
 }
 
 static void note_pending(struct stream *s)
@@ -68,7 +70,9 @@ void out_blocked(struct stream *s, bool blocked)
 	c->blocked_since_ns = blocked ? loop_now_ns(s->env->loop) : 0;
 	c->flags ^= SLUICE_CTL_BLOCKED;
 	if (s->state == STREAM_COPY)
-		copy_arm(s);
+		deadline_arm(s);
+	if (blocked)
+		sndbuf_adapt(s);
 }
 
 /* What the socket took of `n`; a full socket is 0. */

@@ -23,8 +23,10 @@ static struct sluice_ctl *take_record(struct stream *s)
 {
 	struct sluice_ctl *c = slots_take(&s->env->slots);
 
-	if (c)
+	if (c) {
+		s->env->by_slot[slots_number(&s->env->slots, c) - s->env->slots.first] = s;
 		return c;
+	}
 	s->ctl_private = true;
 	return calloc(1, sizeof(*c));
 }
@@ -97,6 +99,15 @@ static bool is_idempotent(enum h1_method m)
 	return m == H1_GET || m == H1_HEAD || m == H1_OPTIONS || m == H1_PUT || m == H1_DELETE;
 }
 
+static void plan_body(struct stream *s, const struct h1_request *req)
+{
+	s->req.framing = req->framing;
+	s->req.left = req->content_length;
+	s->req.done = req->framing == H1_BODY_NONE || (req->framing == H1_BODY_LENGTH && !req->content_length);
+	if (req->framing == H1_BODY_CHUNKED)
+		chunk_init(&s->req.chunk);
+}
+
 /* What outlives the head's bytes. */
 static int keep_request(struct stream *s, const struct h1_request *req)
 {
@@ -108,11 +119,6 @@ static int keep_request(struct stream *s, const struct h1_request *req)
 			   (req->accepts_event_stream || s->route->stream == STREAM_ON);
 	s->wants_upgrade = req->upgrade.n > 0 && s->route->upgrade;
 	s->idempotent = is_idempotent(req->method) && req->framing == H1_BODY_NONE && !s->wants_upgrade;
-	s->req.framing = req->framing;
-	s->req.left = req->content_length;
-	s->req.done = req->framing == H1_BODY_NONE || (req->framing == H1_BODY_LENGTH && !req->content_length);
-	if (req->framing == H1_BODY_CHUNKED)
-		chunk_init(&s->req.chunk);
 	if (key.p) {
 		err = buf_append(&s->kept, key.p, key.n);
 		if (err)
@@ -194,7 +200,7 @@ static void route_request(struct stream *s, const struct h1_request *req, size_t
 	stream_move(s, STREAM_ROUTE);
 	s->route = route_find(s->gen->settings, req);
 	if (!s->route) {
-		s->close_client = !s->keep_alive || req->framing != H1_BODY_NONE;
+		buf_drop(&c->in, head_len);
 		stream_reply(s, 404, SLUICE_BY_REFUSED, "no_route", "No route matches this host, path and method.");
 		return;
 	}
@@ -244,6 +250,7 @@ void request_start(struct client *c, enum h1_rule rule, size_t len)
 	s->method = req->method;
 	s->minor = req->minor;
 	s->keep_alive = req->keep_alive && !env->draining;
+	plan_body(s, req);
 	fill_record(s, req);
 	if (s->ctl_private) {
 		overload(s, "slots");

@@ -16,6 +16,14 @@ enum stream_state {
 	STREAM_STATE_COUNT
 };
 
+/* What a stream leaves the splice lane for. */
+enum lane_after {
+	AFTER_READ, /* bytes came to userspace: the client lags, or the framing needs a look */
+	AFTER_FIN, /* the upstream has ended its side */
+	AFTER_END, /* the body's end was redirected */
+	AFTER_DEADLINE, /* something is due: a heartbeat, a timeout, the drain */
+};
+
 /* Bytes for a socket that took less than it was given. Empty but for that. */
 struct backlog {
 	struct buf buf;
@@ -106,6 +114,8 @@ struct stream {
 	bool up_spoilt; /* bytes behind the response, or an end that was not clean: never reused */
 	uint64_t tried; /* servers, for pick_key */
 	unsigned attempts;
+	int fail_status; /* of the last attempt that failed, for the answer when no server is left; 0: none yet */
+	const char *fail_detail;
 
 	enum h1_method method;
 	uint8_t minor; /* client's HTTP/1.minor */
@@ -130,6 +140,13 @@ struct stream {
 	struct event_queue *queue; /* policy drop, while the client lags */
 	uint64_t queue_dropped, queue_times;
 
+	enum sluice_lane lane_best; /* where it travels when nothing is in the way */
+	bool hooked; /* its sockets are in the sockmaps */
+	enum lane_after after; /* SETTLE: what it left SPLICE for */
+	uint64_t settle_ms; /* since when */
+	uint64_t watch_ms; /* SPLICE: the watchdog's next look */
+	unsigned punts; /* times that the framing needed userspace */
+	uint64_t sndbuf_ms; /* last look at the send buffer's size */
 	uint64_t max_age_ms; /* absolute; 0: none */
 	uint64_t drain_at_ms; /* absolute; 0: not draining */
 	uint64_t progress_ms; /* last byte of the request body from the client, or of anything while flushing */
@@ -192,8 +209,35 @@ void decide(struct stream *s, struct slice rest);
 /* ---- copy.c */
 void copy_begin(struct stream *s, struct slice rest);
 void copy_pump(struct stream *s);
+/* The framing's end was seen. */
+void copy_complete(struct stream *s);
+/* Ends it so that the client sees that this was not the body's end. */
+void copy_truncated(struct stream *s, enum sluice_end_by by, const char *detail);
+/* The kernel found a gap in the upstream's bytes. */
+void copy_broken(struct stream *s);
+void copy_close_slow(struct stream *s, const char *detail);
+/* ---- deadline.c */
 /* Arms the timer for whatever is due first. */
-void copy_arm(struct stream *s);
+void deadline_arm(struct stream *s);
+/* ---- lane.c */
+/* Best lane for this response, from DECIDE. */
+void lane_choose_for(struct stream *s);
+/* Hands the body to the kernel if that is its lane and nothing is in userspace's hands. */
+void lane_try(struct stream *s);
+void lane_leave(struct stream *s, enum lane_after after);
+/* What does the kernel need us for? */
+void lane_look(struct stream *s);
+void lane_watch(struct stream *s, uint64_t now_ms);
+/* For splice_notes_read(); `arg` is the env. */
+void lane_on_note(void *arg, uint32_t slot);
+/* Takes the sockets out of the maps; `complete`: the body ended and both may live on. False: the upstream must be closed. */
+bool lane_unhook(struct stream *s, bool complete);
+/* Last byte from the upstream and to the client, whoever carried it. */
+uint64_t stream_last_in_ns(const struct stream *s);
+uint64_t stream_last_out_ns(const struct stream *s);
+/* ---- sndbuf.c */
+unsigned sndbuf_first(const struct stream *s);
+void sndbuf_adapt(struct stream *s);
 /* ---- heart.c */
 /* When the next heartbeat is due (ms), UINT64_MAX: never. */
 uint64_t heart_due_ms(const struct stream *s);

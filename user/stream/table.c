@@ -15,6 +15,9 @@ HANDLER(head_on_timeout);
 HANDLER(copy_on_client);
 HANDLER(copy_on_upstream);
 HANDLER(copy_on_timeout);
+HANDLER(splice_on_upstream);
+HANDLER(splice_on_timeout);
+HANDLER(settle_on_timeout);
 HANDLER(tunnel_on_client);
 HANDLER(tunnel_on_upstream);
 HANDLER(tunnel_on_timeout);
@@ -43,7 +46,7 @@ void stream_move(struct stream *s, enum stream_state next)
 	}
 	/* Where it stood when its end was decided is what the log calls the phase. */
 	if (next == STREAM_DRAIN || next == STREAM_REPLY)
-		s->phase = s->state;
+		s->phase = s->state == STREAM_SETTLE ? STREAM_SPLICE : s->state;
 	s->state = next;
 	s->ctl->state = (uint8_t)next;
 }

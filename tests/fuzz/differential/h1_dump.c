@@ -1,6 +1,6 @@
-/* Reads messages (each behind its length, four bytes little endian) from stdin and prints what sluice makes of each, one
- * line of JSON. What begins with "HTTP/" is a response, to a GET; all else is a request. compare.py holds this against
- * another parser. */
+/* Reads messages (each behind its length, four bytes little endian) from stdin and prints what sluice makes
+ * of each, one line of JSON. What begins with "HTTP/" is a response, to a GET; all else is a request.
+ * compare.py holds this against another parser. */
 #include "base/buf.h"
 #include "proto/chunk.h"
 #include "proto/h1.h"
@@ -112,8 +112,8 @@ static void dump(struct slice m)
 			print_refused(rule);
 			return;
 		}
-		printf("{\"verdict\": \"accepted\", \"kind\": \"request\", \"minor\": %d, \"upgrade\": %s", req.minor,
-			req.upgrade.n ? "true" : "false");
+		printf("{\"verdict\": \"accepted\", \"kind\": \"request\", \"minor\": %d, \"upgrade\": %s",
+			req.minor, req.upgrade.n ? "true" : "false");
 		print_bytes("method", req.method_text);
 		print_bytes("target", req.target);
 		printf(", ");
@@ -126,8 +126,8 @@ static void dump(struct slice m)
 			print_refused(rule);
 			return;
 		}
-		printf("{\"verdict\": \"accepted\", \"kind\": \"response\", \"minor\": %d, \"status\": %d", resp.minor,
-			resp.status);
+		printf("{\"verdict\": \"accepted\", \"kind\": \"response\", \"minor\": %d, \"status\": %d",
+			resp.minor, resp.status);
 		print_bytes("reason", resp.reason);
 		printf(", ");
 		print_rest(rest, head, resp.framing, resp.content_length, resp.fields, resp.nfields);
@@ -139,7 +139,8 @@ int main(void)
 	unsigned char prefix[4];
 
 	while (fread(prefix, 1, sizeof(prefix), stdin) == sizeof(prefix)) {
-		size_t n = prefix[0] | (size_t)prefix[1] << 8 | (size_t)prefix[2] << 16 | (size_t)prefix[3] << 24;
+		size_t n = prefix[0] | (size_t)prefix[1] << 8 | (size_t)prefix[2] << 16 |
+			   (size_t)prefix[3] << 24;
 		char *bytes = malloc(n ? n : 1);
 
 		if (!bytes || fread(bytes, 1, n, stdin) != n)

@@ -1,5 +1,5 @@
-// Reads messages (each behind its length, four bytes little endian) from stdin and prints what Node's own HTTP/1 parser,
-// strict, makes of the first message in each: one line of JSON. Bytes go in one by one, so that `used` is exact.
+// Reads messages (each behind its length, four bytes little endian) from stdin and prints what Node's own HTTP/1
+// parser, strict, makes of the first message in each: one line of JSON. Bytes go in one by one: `used` is exact.
 'use strict';
 process.removeAllListeners('warning');
 const { HTTPParser } = require('_http_common');

@@ -19,8 +19,8 @@ def test_node_reads_what_sluice_accepts():
     counts, failures = compare.compare(dump)
     for what, n in sorted(counts.items()):
         print(f"{n:6} {what}")
+    shown = [f"{name}: {message[:300]!r}\n    " + "\n    ".join(found) for name, message, found in failures[:20]]
+    assert not failures, f"{len(failures)} differences:\n" + "\n".join(shown)
     # A comparison of nothing with nothing would pass, too.
     assert counts["accepted by both alike"] > 300
     assert counts["refused by both"] > 300
-    text = "\n".join(f"{name}: {message[:300]!r}\n    " + "\n    ".join(found) for name, message, found in failures[:20])
-    assert not failures, f"{len(failures)} differences:\n{text}"

@@ -72,6 +72,8 @@ class Origin:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.path = path
         self.sock.bind(path if path else (host, port))
+        if path:
+            os.chmod(path, 0o666)  # the workers are nobody
         self.sock.listen(512)
         self.host = host
         self.port = None if path else self.sock.getsockname()[1]

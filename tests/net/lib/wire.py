@@ -83,6 +83,8 @@ class Body:
 
     def _take(self):
         buf = self.wire.buf
+        if self.complete or not buf:
+            return False
         if self.framing in ("length", "close"):
             n = len(buf) if self.framing == "close" else min(len(buf), self.left)
             self.payload += buf[:n]
@@ -151,6 +153,8 @@ class Body:
             if time.monotonic() >= stop:
                 raise NotInTime(f"no {what!r} in {timeout} s; payload so far {self.partial()[-200:]!r}")
             self.pump(max(0.0, min(stop - time.monotonic(), timeout)))
+        while self._take():
+            pass
         return self.partial()
 
     def to_end(self, timeout=TIMEOUT):
@@ -201,10 +205,13 @@ class Wire:
         return time.monotonic()
 
     def send_some(self, data):
-        """Sends what the socket takes now; returns how many bytes."""
+        """Sends what the socket takes now; returns how many bytes. 0 and `end` set when the peer has gone."""
         try:
             return self.sock.send(data)
         except BlockingIOError:
+            return 0
+        except (ConnectionResetError, BrokenPipeError):
+            self.end, self.end_time = self.end or "rst", self.end_time or time.monotonic()
             return 0
 
     def fin(self):

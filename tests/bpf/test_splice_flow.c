@@ -1,0 +1,342 @@
+/* Slow clients, spills, changes of lane by the thousand, and the relay's own writes in between. */
+#include "rig.h"
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#define SLOT 9
+
+static struct splice *k;
+
+static int group_setup(void **state)
+{
+	(void)state;
+	k = kern_open(16);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	splice_close(k);
+	return 0;
+}
+
+/* A burst of four times the send buffer to a reader that is paused; then it reads. */
+static void test_burst_to_a_paused_reader(void **state)
+{
+	static char text[4 * 65536];
+
+	(void)state;
+	pattern_fill(text, sizeof(text), 1);
+	for (size_t piece = 100; piece <= sizeof(text); piece *= 7) {
+		struct sluice_flow f;
+		struct rig g;
+		size_t sent = 0;
+
+		rig_open(&g, k, SLOT, &(struct rig_params){.framing = SLUICE_BODY_CLOSE, .rcvbuf = 4096});
+		rig_until(&g, g.relay.engaged, 1000);
+		while (sent < sizeof(text)) {
+			size_t n = origin_send(&g, text + sent, MIN(piece, sizeof(text) - sent));
+
+			if (!n)
+				break;
+			sent += n;
+		}
+		relay_turn(&g.relay, 10);
+		rig_carry(&g, text + sent, sizeof(text) - sent, piece);
+		rig_expect_bytes(&g, sizeof(text), 5000);
+		splice_state(k, SLOT, &f);
+		assert_true(f.spills + f.punts > 0);
+		rig_carry(&g, text, 500, 500); /* the next event */
+		assert_same(g.got.data, sizeof(text), text, sizeof(text));
+		rig_close(&g);
+	}
+}
+
+/* Stalls and goes on, again and again: bytes change hands in the middle of everything. */
+static void test_stalls(void **state)
+{
+	static char text[64 * 1024];
+	unsigned seed = 7;
+
+	(void)state;
+	for (int round = 0; round < 8; round++) {
+		uint64_t from = 0, want = 0;
+		struct rig g;
+
+		rig_open(&g, k, SLOT,
+			&(struct rig_params){
+				.framing = SLUICE_BODY_CLOSE, .rcvbuf = 4096, .sndbuf = 8192 << round % 4});
+		rig_until(&g, g.relay.engaged, 1000);
+		for (int turn = 0; turn < 400; turn++) {
+			size_t n = 1 + (size_t)rand_r(&seed) % (round % 2 ? 300 : 20000);
+			size_t take = turn / 20 % 2 ? 1 + (size_t)rand_r(&seed) % 30000 : 0;
+
+			pattern_fill(text, n, from);
+			from += origin_send(&g, text, n);
+			relay_turn(&g.relay, 0);
+			if (take)
+				reader_take(&g, take);
+		}
+		want = from;
+		rig_expect_bytes(&g, want, 5000);
+		for (uint64_t at = 0; at < want; at += MIN(sizeof(text), want - at)) {
+			size_t n = MIN(sizeof(text), want - at);
+
+			pattern_fill(text, n, at);
+			assert_same(g.got.data + at, n, text, n);
+		}
+		assert_true(g.relay.spills > 0 && g.relay.resumes > 0);
+		rig_close(&g);
+	}
+}
+
+static const char heartbeat[] = ": heartbeat\n\n";
+
+/* The relay writes between two events, 2,000 times, and each byte has its place. */
+static void test_heartbeats(void **state)
+{
+	const char event[] = "data: 1234567890\n\n";
+	const size_t n = sizeof(event) - 1, h = sizeof(heartbeat) - 1;
+	struct sluice_ctl *c = &splice_ctl(k)[SLOT];
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, k, SLOT, &(struct rig_params){.framing = SLUICE_BODY_CLOSE, .scan = true});
+	for (size_t i = 0; i < 2000; i++) {
+		size_t at = i * (n + h);
+
+		rig_until(&g, g.relay.engaged, 1000);
+		assert_int_equal(origin_send(&g, event, n), n);
+		if (i % 2)
+			rig_expect_bytes(&g, at + n, 1000);
+		assert_true(relay_inject(&g.relay, heartbeat, h) || g.relay.held.len);
+		rig_expect_bytes(&g, at + n + h, 1000);
+		if (memcmp(g.got.data + at, event, n) == 0)
+			assert_memory_equal(g.got.data + at + n, heartbeat, h);
+		else
+			fail_msg("event %zu is torn", i);
+	}
+	assert_int_equal(c->injected, 2000 * h);
+	rig_close(&g);
+}
+
+struct side {
+	int fd;
+	uint64_t total;
+	unsigned seed;
+	_Atomic bool stop;
+	uint64_t bad_at; /* reader: first wrong byte + 1 */
+	uint64_t done;
+	unsigned stall_us; /* reader: now and then */
+};
+
+static void *origin_main(void *arg)
+{
+	struct side *s = arg;
+	char text[16384];
+
+	while (s->done < s->total && !s->stop) {
+		size_t n = 1 + (size_t)rand_r(&s->seed) % (rand_r(&s->seed) % 16 ? 400 : sizeof(text) - 1);
+		struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+		ssize_t w;
+
+		n = MIN(n, s->total - s->done);
+		pattern_fill(text, n, s->done);
+		w = send(s->fd, text, n, MSG_NOSIGNAL);
+		if (w > 0)
+			s->done += (uint64_t)w;
+		else
+			poll(&p, 1, 100);
+	}
+	return NULL;
+}
+
+static void *reader_main(void *arg)
+{
+	struct side *s = arg;
+	char text[16384], want[16384];
+
+	while (s->done < s->total && !s->stop) {
+		struct pollfd p = {.fd = s->fd, .events = POLLIN};
+		ssize_t n = recv(s->fd, text, 1 + (size_t)rand_r(&s->seed) % (sizeof(text) - 1), 0);
+
+		if (n == 0)
+			break;
+		if (n < 0) {
+			poll(&p, 1, 100);
+			continue;
+		}
+		pattern_fill(want, (size_t)n, s->done);
+		if (memcmp(text, want, (size_t)n) && !s->bad_at)
+			s->bad_at = s->done + 1;
+		s->done += (uint64_t)n;
+		if (s->stall_us && rand_r(&s->seed) % 256 == 0)
+			usleep(s->stall_us);
+	}
+	return NULL;
+}
+
+/* Origin and reader on threads of their own; `step` drives the relay until everything arrived. */
+static void carry_threads(struct rig *g, uint64_t total, unsigned stall_us, void (*step)(struct rig *g))
+{
+	struct side origin = {.fd = g->origin, .total = total, .seed = 1};
+	struct side reader = {.fd = g->reader, .total = total, .seed = 2, .stall_us = stall_us};
+	uint64_t end = clock_mono_ns() + 60 * NS_PER_S;
+	pthread_t a, b;
+
+	assert_int_equal(pthread_create(&a, NULL, origin_main, &origin), 0);
+	assert_int_equal(pthread_create(&b, NULL, reader_main, &reader), 0);
+	while (__atomic_load_n(&reader.done, __ATOMIC_RELAXED) < total && clock_mono_ns() < end && !g->relay.error)
+		step(g);
+	if (reader.done < total)
+		rig_report(g);
+	origin.stop = reader.stop = true;
+	pthread_join(a, NULL);
+	pthread_join(b, NULL);
+	assert_int_equal(g->relay.error, 0);
+	assert_int_equal(reader.bad_at, 0);
+	assert_int_equal(reader.done, total);
+}
+
+static uint64_t flips;
+
+static bool always(struct relay *r)
+{
+	(void)r;
+	return true;
+}
+
+static void flip_step(struct rig *g)
+{
+	if (g->relay.engaged) {
+		relay_disengage(&g->relay);
+		flips++;
+	}
+	relay_turn(&g->relay, 0);
+}
+
+/* 10,000 changes of lane in one stream while both ends run. */
+static void test_flips(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	flips = 0;
+	for (int round = 0; flips < 10000 && round < 40; round++) {
+		rig_open(&g, k, SLOT, &(struct rig_params){.framing = SLUICE_BODY_CLOSE, .sndbuf = 65536});
+		g.relay.may_resume = always;
+		carry_threads(&g, 8 << 20, 0, flip_step);
+		rig_close(&g);
+	}
+	assert_true(flips >= 10000);
+}
+
+static void plain_step(struct rig *g)
+{
+	relay_turn(&g->relay, 2);
+}
+
+/* Nothing but the relay's own reasons to spill, with a reader that stalls: 16 MiB. */
+static void test_threads(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		rig_open(&g, k, SLOT, &(struct rig_params){.framing = SLUICE_BODY_CLOSE, .sndbuf = 16384 << round});
+		carry_threads(&g, 16 << 20, 1000, plain_step);
+		assert_true(g.relay.spills > 0);
+		rig_close(&g);
+	}
+}
+
+static long meminfo_kb(const char *name)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	long kb = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, name, strlen(name)) == 0)
+			kb = strtol(line + strlen(name), NULL, 10);
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+/* A stalled client: the flood stops at the origin, memory stays, and nobody works while it stalls. */
+static void test_flood(void **state)
+{
+	static char text[65536];
+	struct sluice_flow f, later;
+	uint64_t sent = 0, idle_since = clock_mono_ns();
+	long before, after;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, k, SLOT, &(struct rig_params){.framing = SLUICE_BODY_CLOSE, .rcvbuf = 4096});
+	rcvbuf_set(g.up, 65536);
+	sndbuf_set(g.origin, 65536);
+	rig_until(&g, g.relay.engaged, 1000);
+	before = meminfo_kb("MemAvailable:");
+	/* Up to 1 GiB, as fast as the origin can; the relay holds 64 KiB at most. */
+	while (sent < 1 << 30 && clock_mono_ns() - idle_since < 200 * NS_PER_MS) {
+		size_t n = origin_send(&g, text, 1 + sent % sizeof(text));
+
+		sent += n;
+		if (n)
+			idle_since = clock_mono_ns();
+		if (g.relay.held.len < 65536 || g.relay.engaged)
+			relay_turn(&g.relay, 0);
+	}
+	after = meminfo_kb("MemAvailable:");
+	assert_true(sent < 1 << 20);
+	assert_true(before - after < 2048); /* of the whole machine, which others use too */
+	/* No redirected byte is left over for a kworker to poll for. */
+	relay_disengage(&g.relay);
+	assert_true(splice_drained(k, SLOT));
+	splice_state(k, SLOT, &f);
+	assert_true(f.pending_max < 65536);
+	usleep(50000);
+	splice_state(k, SLOT, &later);
+	assert_int_equal(f.redirected, later.redirected);
+	rig_close(&g);
+}
+
+/* Many tiny segments in a row: the room rule counts what they cost the send queue, too. */
+static void test_tiny_segments(void **state)
+{
+	struct rig g;
+	char text[4096];
+
+	(void)state;
+	pattern_fill(text, sizeof(text), 0);
+	rig_open(&g, k, SLOT, &(struct rig_params){.framing = SLUICE_BODY_CLOSE, .sndbuf = 4096, .rcvbuf = 2048});
+	rig_until(&g, g.relay.engaged, 1000);
+	for (int times = 0; times < 10; times++) {
+		for (size_t i = 0; i < sizeof(text); i++)
+			assert_int_equal(origin_send(&g, text + i, 1), 1);
+		rig_expect_bytes(&g, (size_t)(times + 1) * sizeof(text), 3000);
+		assert_memory_equal(g.got.data + (size_t)times * sizeof(text), text, sizeof(text));
+	}
+	rig_close(&g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_burst_to_a_paused_reader),
+		cmocka_unit_test(test_stalls),
+		cmocka_unit_test(test_heartbeats),
+		cmocka_unit_test(test_flips),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_tiny_segments),
+	};
+
+	return cmocka_run_group_tests_name("splice_flow", tests, group_setup, group_teardown);
+}

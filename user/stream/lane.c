@@ -1,0 +1,290 @@
+/* SPLICE and SETTLE: the kernel carries the body, and the ways into that and out of it. The protocol is kern/splice.h's; here is
+ * when each step is taken. A stream is hooked once, and then goes COPY -> SPLICE -> SETTLE -> COPY as often as it takes. */
+#include "policy/lane.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "stream/stream.h"
+
+#define UPSTREAM_COPY_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+/* With EPOLLIN armed every redirected event would wake this process (kernel-facts.md, trap 9). */
+#define UPSTREAM_SPLICE_EVENTS (EPOLLRDHUP | EPOLLET)
+#define SETTLE_MS 1 /* between looks whether the client's TCP has taken over what was redirected */
+#define WATCH_MS 1000 /* between looks whether a stream that receives also delivers */
+#define WATCH_IDLE_MS 8000 /* the same of one that has been silent for a while */
+#define STUCK_NS (2 * NS_PER_S)
+#define MAX_PUNTS 64 /* times the framing sent us back to copy: then the stream stays there */
+
+static uint32_t slot_of(const struct stream *s)
+{
+	return slots_number(&s->env->slots, s->ctl);
+}
+
+uint64_t stream_last_in_ns(const struct stream *s)
+{
+	uint64_t copied = s->ctl->last_in_ns;
+
+	if (!s->hooked)
+		return copied;
+	return MAX(copied, splice_last_ns(s->env->splice, slot_of(s)));
+}
+
+uint64_t stream_last_out_ns(const struct stream *s)
+{
+	/* What is redirected goes out within microseconds: the room rule sees to it. */
+	return MAX(s->ctl->last_out_ns, s->hooked ? splice_last_ns(s->env->splice, slot_of(s)) : 0);
+}
+
+static void set_lane(struct stream *s, enum sluice_lane lane, enum sluice_lane_reason reason)
+{
+	if (s->ctl->lane != lane)
+		s->ctl->flips++;
+	s->ctl->lane = (uint8_t)lane;
+	s->ctl->reason = (uint8_t)reason;
+}
+
+void lane_choose_for(struct stream *s)
+{
+	enum sluice_lane_reason reason;
+	struct lane_facts f = {
+		.asked = s->route->lane,
+		.kernel = s->env->splice != NULL,
+		.client_unix = s->client->is_unix,
+		.upstream_unix = s->lease.addr.sa.sa_family == AF_UNIX,
+		.stream = s->resp.stream,
+		.splice_downloads = s->route->splice_downloads,
+		.transform = s->resp.in == H1_BODY_CHUNKED && s->resp.out != H1_BODY_CHUNKED,
+		.policy = s->resp.reframe,
+		.endless = s->resp.in != H1_BODY_LENGTH,
+		.left = s->resp.left,
+	};
+
+	s->lane_best = lane_choose(&f, &reason);
+	set_lane(s, SLUICE_LANE_COPY, reason);
+	s->ctl->flips = 0;
+}
+
+static enum sluice_framing framing_of(const struct stream *s)
+{
+	switch (s->resp.in) {
+	case H1_BODY_CHUNKED:
+		return SLUICE_BODY_CHUNKED;
+	case H1_BODY_LENGTH:
+		return SLUICE_BODY_LENGTH;
+	default:
+		return SLUICE_BODY_CLOSE;
+	}
+}
+
+/* 0: the kernel carries. */
+static int hand_over(struct stream *s)
+{
+	struct splice *k = s->env->splice;
+	struct sluice_track at;
+	int err = splice_track_make(&at, framing_of(s), s->resp.left,
+		s->resp.in == H1_BODY_CHUNKED ? &s->resp.chunk : NULL, s->resp.events ? &s->resp.sse : NULL);
+
+	if (err)
+		return err;
+	if (s->hooked)
+		return splice_roomy(k, slot_of(s)) ? splice_resume(k, slot_of(s), &at) : -EBUSY;
+	err = splice_engage(k, slot_of(s), s->up.source.fd, s->client->wire.source.fd, &at);
+	s->hooked = err == 0;
+	return err;
+}
+
+void lane_try(struct stream *s)
+{
+	struct loop *loop = s->env->loop;
+	int err;
+
+	if (s->lane_best != SLUICE_LANE_SPLICE || s->state != STREAM_COPY || !s->req.done || s->up.fin ||
+		s->up.dead || s->up.readable || backlog_len(&s->to_client) || lag_active(s))
+		return;
+	if (loop_mod(loop, &s->up.source, UPSTREAM_SPLICE_EVENTS))
+		return;
+	err = hand_over(s);
+	if (err) {
+		if (loop_mod(loop, &s->up.source, UPSTREAM_COPY_EVENTS))
+			stream_end(s, SLUICE_BY_INTERNAL, "epoll");
+		/* Never hooked, and not for a reason that passes: this socket cannot be spliced. */
+		else if (!s->hooked && err != -EAGAIN) {
+			s->lane_best = SLUICE_LANE_COPY;
+			s->ctl->reason = err == -ENOSPC ? SLUICE_REASON_MAP_FULL : SLUICE_REASON_KERNEL;
+		}
+		return;
+	}
+	set_lane(s, SLUICE_LANE_SPLICE, SLUICE_REASON_NONE);
+	stream_move(s, STREAM_SPLICE);
+	s->watch_ms = loop_now_ms(loop) + WATCH_MS;
+	deadline_arm(s);
+	/* A note of the time before we listened to it is not repeated. */
+	lane_look(s);
+}
+
+/* ---- out of it */
+
+static void arrive(struct stream *s)
+{
+	enum lane_after after = s->after;
+
+	splice_track_take(s->env->splice, slot_of(s), &s->resp.chunk, &s->resp.sse, &s->resp.left);
+	if (after == AFTER_END) {
+		copy_complete(s);
+		return;
+	}
+	stream_move(s, STREAM_COPY);
+	s->up.readable = true;
+	if (loop_mod(s->env->loop, &s->up.source, UPSTREAM_COPY_EVENTS)) {
+		stream_end(s, SLUICE_BY_INTERNAL, "epoll");
+		return;
+	}
+	if (after == AFTER_DEADLINE)
+		s->timer.on_fire(&s->timer);
+	else {
+		deadline_arm(s);
+		copy_pump(s);
+	}
+}
+
+/* Userspace may write only when all that was redirected has reached the client's TCP: else it would overtake. */
+static void settle(struct stream *s)
+{
+	if (splice_drained(s->env->splice, slot_of(s))) {
+		arrive(s);
+		return;
+	}
+	if (s->route->timeouts.stall_ms &&
+		loop_now_ms(s->env->loop) >= s->settle_ms + s->route->timeouts.stall_ms) {
+		copy_close_slow(s, "stall");
+		return;
+	}
+	timer_in(s->env->loop, &s->timer, SETTLE_MS);
+}
+
+void lane_leave(struct stream *s, enum lane_after after)
+{
+	s->after = after;
+	s->settle_ms = loop_now_ms(s->env->loop);
+	splice_disengage(s->env->splice, slot_of(s));
+	/* What only comes to look at the end has not changed its lane. */
+	if (after == AFTER_READ)
+		set_lane(s, SLUICE_LANE_COPY, SLUICE_REASON_LAGGING);
+	else if (after == AFTER_DEADLINE)
+		set_lane(s, SLUICE_LANE_COPY, SLUICE_REASON_WRITING);
+	stream_move(s, STREAM_SETTLE);
+	settle(s);
+}
+
+void settle_on_timeout(struct stream *s);
+void settle_on_timeout(struct stream *s)
+{
+	settle(s);
+}
+
+/* Why bytes came to us instead of to the client. */
+static void note_reason(struct stream *s)
+{
+	struct sluice_flow flow;
+
+	splice_state(s->env->splice, slot_of(s), &flow);
+	if (flow.why == SLUICE_PASS_ROOM) {
+		s->ctl->spills++;
+		s->env->totals->spills++;
+		sndbuf_adapt(s);
+	} else if ((flow.why == SLUICE_PASS_FRAMING || flow.why == SLUICE_PASS_BEYOND) && ++s->punts > MAX_PUNTS) {
+		s->lane_best = SLUICE_LANE_COPY;
+	}
+}
+
+void lane_look(struct stream *s)
+{
+	switch (splice_next(s->env->splice, slot_of(s))) {
+	case SPLICE_CARRIED:
+		return;
+	case SPLICE_READ:
+		note_reason(s);
+		lane_leave(s, AFTER_READ);
+		return;
+	case SPLICE_ENDED:
+		lane_leave(s, AFTER_END);
+		return;
+	case SPLICE_BROKEN:
+		copy_broken(s);
+		return;
+	}
+}
+
+void splice_on_upstream(struct stream *s);
+void splice_on_upstream(struct stream *s)
+{
+	/* EPOLLRDHUP may come before the verdict saw the last bytes: recv() tells in what order they are (trap 17). */
+	if (s->up.fin || s->up.dead)
+		lane_leave(s, AFTER_FIN);
+}
+
+void lane_watch(struct stream *s, uint64_t now)
+{
+	struct splice *k = s->env->splice;
+	uint64_t last = stream_last_in_ns(s) / NS_PER_MS;
+	bool silent = now > last + 10 * WATCH_MS;
+
+	s->watch_ms = now + (silent ? WATCH_IDLE_MS : WATCH_MS);
+	/* The verdict saw bytes since the last look: it is alive, and no question need be asked. */
+	if (now <= last + WATCH_MS)
+		return;
+	if (splice_stuck(k, slot_of(s), now * NS_PER_MS) < STUCK_NS)
+		return;
+	log_warn("stream %llu: the kernel received and did not deliver for 2 s; back to the copy lane for good",
+		(unsigned long long)s->ctl->id);
+	s->env->totals->watchdogs++;
+	s->lane_best = SLUICE_LANE_COPY;
+	lane_leave(s, AFTER_READ);
+	s->ctl->reason = SLUICE_REASON_WATCHDOG;
+}
+
+void lane_on_note(void *arg, uint32_t slot)
+{
+	struct env *env = arg;
+	struct stream *s = env->by_slot[slot - env->slots.first];
+
+	if (s && s->state == STREAM_SPLICE)
+		lane_look(s);
+}
+
+/* ---- the end */
+
+/* What the kernel counted becomes part of the record, once. */
+static void fold_flow(struct stream *s)
+{
+	struct sluice_ctl *c = s->ctl;
+	struct sluice_flow f;
+
+	splice_state(s->env->splice, slot_of(s), &f);
+	c->bytes_in += f.redirected;
+	c->bytes_out += f.redirected;
+	c->events += f.events;
+	c->chunks += f.chunks;
+	c->pending_max = MAX(c->pending_max, f.pending_max);
+	c->last_in_ns = MAX(c->last_in_ns, f.last_ns);
+	c->last_out_ns = MAX(c->last_out_ns, f.last_ns);
+	if (!c->first_event_ns)
+		c->first_event_ns = f.first_ns;
+	s->env->totals->events += f.events;
+	s->env->totals->bytes_out += f.redirected;
+	s->env->totals->spliced_bytes += f.redirected;
+}
+
+bool lane_unhook(struct stream *s, bool complete)
+{
+	bool clean = false;
+
+	if (!s->hooked)
+		return true;
+	fold_flow(s);
+	if (complete)
+		clean = splice_release(s->env->splice, slot_of(s)) == 0;
+	else
+		splice_forget(s->env->splice, slot_of(s));
+	s->hooked = false;
+	return clean;
+}
