@@ -38,13 +38,37 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps build demo test test-unit test-net test-fuzz test-asan lint bench install clean programs units
+.PHONY: all deps deps-test build programs units fuzzers demo test test-asan-build lint bench install uninstall clean
 
 all: deps
-	$(MAKE) --no-print-directory build
-build: programs units
+	$(Q)$(MAKE) --no-print-directory build
+deps:
+	$(Q)tools/build/deps.sh build
+deps-test:
+	$(Q)tools/build/deps.sh test
+build: programs
 programs: $(PROGRAMS)
 units: $(UNIT_BIN)
+fuzzers: $(FUZZ_BIN)
+
+# An origin, the relay and a stream through it; DEMO_SECONDS=10 ends by itself.
+demo: deps
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)tools/demo/demo.sh
+
+# Every suite, or some: make test SUITES="unit net". Ends with the number of tests.
+SUITES ?=
+test: deps-test
+	$(Q)$(MAKE) --no-print-directory programs units bpf-tests fuzzers $(BUILD)/tests/h1_dump
+	$(Q)$(MAKE) --no-print-directory BUILD=build-asan SAN=1 programs units
+	$(Q)BUILD=$(BUILD) tests/run.py $(SUITES)
+
+lint: deps-test
+	$(Q)tools/lint/lint.sh
+
+bench: deps-test
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)$(BUILD)/sluice-bench compare $(BENCH_FLAGS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -71,6 +95,35 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(BUILD)/tests/h1_dump: $(BUILD)/tests/fuzz/differential/h1_dump.o $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# libFuzzer is clang's: the parsers are compiled once more with it, nothing else is linked.
+FUZZ_LIB := $(wildcard user/proto/*.c) user/base/buf.c
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $^ $(FUZZ_LIBS)
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= /lib/systemd/system
+install: build
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/sluice
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(filter-out $(BUILD)/sluice,$(PROGRAMS))
+	install -D -m 644 conf/sluice.yaml.example $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.yaml.example
+	install -D -m 644 conf/sluice.service $(DESTDIR)$(UNITDIR)/sluice.service
+	sed -i 's,@SBINDIR@,$(PREFIX)/sbin,; s,@SYSCONFDIR@,$(SYSCONFDIR),' $(DESTDIR)$(UNITDIR)/sluice.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/man/*.8
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/*.5
+	install -D -m 644 conf/sluice.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/sluice $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(notdir $(filter-out $(BUILD)/sluice,$(PROGRAMS)))) \
+		$(DESTDIR)$(UNITDIR)/sluice.service $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice \
+		$(DESTDIR)$(PREFIX)/share/man/man8/sluice.8 $(DESTDIR)$(PREFIX)/share/man/man5/sluice.yaml.5
 
 clean:
 	rm -rf build build-*

@@ -1,9 +1,12 @@
 #include "rig.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static void option(int fd, int level, int name, int value)
@@ -11,7 +14,7 @@ static void option(int fd, int level, int name, int value)
 	assert_return_code(setsockopt(fd, level, name, &value, sizeof(value)), errno);
 }
 
-void pair_make(int family, int pair[2])
+void pair_make(int family, int mss, int pair[2])
 {
 	struct sockaddr_storage a = {.ss_family = (sa_family_t)family};
 	socklen_t len = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
@@ -22,11 +25,15 @@ void pair_make(int family, int pair[2])
 		((struct sockaddr_in *)&a)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	else
 		((struct sockaddr_in6 *)&a)->sin6_addr = in6addr_loopback;
+	if (mss)
+		option(l, IPPROTO_TCP, TCP_MAXSEG, mss);
 	assert_return_code(bind(l, (struct sockaddr *)&a, len), errno);
 	assert_return_code(listen(l, 1), errno);
 	assert_return_code(getsockname(l, (struct sockaddr *)&a, &len), errno);
 	pair[0] = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
 	assert_return_code(pair[0], errno);
+	if (mss)
+		option(pair[0], IPPROTO_TCP, TCP_MAXSEG, mss);
 	assert_return_code(connect(pair[0], (struct sockaddr *)&a, len), errno);
 	pair[1] = accept4(l, NULL, NULL, SOCK_CLOEXEC);
 	assert_return_code(pair[1], errno);
@@ -35,13 +42,6 @@ void pair_make(int family, int pair[2])
 		fcntl(pair[i], F_SETFL, O_NONBLOCK);
 		option(pair[i], IPPROTO_TCP, TCP_NODELAY, 1);
 	}
-}
-
-void pair_close(int pair[2])
-{
-	for (int i = 0; i < 2; i++)
-		if (pair[i] >= 0)
-			close(pair[i]);
 }
 
 void sndbuf_set(int fd, int bytes)
@@ -63,11 +63,31 @@ void reset_close(int *fd)
 	*fd = -1;
 }
 
+/* A network namespace of the test's own: its thousands of connections take nobody's ports. */
+static void net_isolate(void)
+{
+	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	static bool done;
+	int fd;
+
+	if (done)
+		return;
+	done = true;
+	assert_return_code(unshare(CLONE_NEWNET), errno);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_return_code(fd, errno);
+	assert_return_code(ioctl(fd, SIOCSIFFLAGS, &ifr), errno);
+	close(fd);
+}
+
 struct splice *kern_open(uint32_t slots)
 {
 	struct splice *k = NULL;
 	char why[256] = "";
-	int err = splice_open(&(struct splice_params){.slots = slots, .workers = 1}, &k, why, sizeof(why));
+	int err;
+
+	net_isolate();
+	err = splice_open(&(struct splice_params){.slots = slots, .workers = 1}, &k, why, sizeof(why));
 
 	if (err)
 		fail_msg("splice_open: %d: %s", err, why);
@@ -79,8 +99,8 @@ void rig_open(struct rig *g, struct splice *k, uint32_t slot, const struct rig_p
 	int up[2], down[2];
 
 	splice_forget(k, slot); /* what a failed test left */
-	pair_make(p->up_family ? p->up_family : AF_INET, up);
-	pair_make(p->client_family ? p->client_family : AF_INET, down);
+	pair_make(p->up_family ? p->up_family : AF_INET, 0, up);
+	pair_make(p->client_family ? p->client_family : AF_INET, p->mss ? p->mss : 1400, down);
 	/* The relay dials upstream and accepts its clients. */
 	*g = (struct rig){.up = up[0], .origin = up[1], .reader = down[0], .client = down[1]};
 	sndbuf_set(g->client, p->sndbuf ? p->sndbuf : 32 * 1024);
@@ -105,8 +125,12 @@ void rig_open(struct rig *g, struct splice *k, uint32_t slot, const struct rig_p
 void rig_close(struct rig *g)
 {
 	splice_forget(g->relay.k, g->relay.slot);
-	pair_close((int[2]){g->origin, g->up});
-	pair_close((int[2]){g->client, g->reader});
+	for (size_t i = 0; i < 4; i++) {
+		int *fd = (int *[]){&g->origin, &g->up, &g->client, &g->reader}[i];
+
+		if (*fd >= 0)
+			reset_close(fd); /* no TIME_WAIT */
+	}
 	buf_reset(&g->relay.held);
 	buf_reset(&g->got);
 }

@@ -12,9 +12,9 @@
 #include "base/clock.h"
 #include "kern/splice.h"
 
-/* Connected sockets on loopback: [0] dials, [1] accepted. Non-blocking, TCP_NODELAY. */
-void pair_make(int family, int pair[2]);
-void pair_close(int pair[2]);
+/* Connected sockets on loopback: [0] dials, [1] accepted. Non-blocking, TCP_NODELAY; segments of at most `mss` bytes, 0: what loopback
+ * takes (64 KiB, with which small receive windows crawl). */
+void pair_make(int family, int mss, int pair[2]);
 void sndbuf_set(int fd, int bytes);
 void rcvbuf_set(int fd, int bytes);
 /* Closes with RST. */
@@ -59,6 +59,7 @@ struct rig_params {
 	bool scan;
 	int sndbuf; /* of the client's socket; 0: 32 KiB */
 	int rcvbuf; /* of the reader's; 0: the system's */
+	int mss; /* towards the reader; 0: 1400 */
 };
 
 void rig_open(struct rig *g, struct splice *k, uint32_t slot, const struct rig_params *p);

@@ -64,7 +64,8 @@ static inline void dns_name(struct buf *b, const char *name)
 	assert_int_equal(buf_append(b, "", 1), 0);
 }
 
-static inline void dns_record(struct buf *b, const struct dns_zone *z, unsigned type, const void *data, size_t n)
+static inline void dns_record(
+	struct buf *b, const struct dns_zone *z, unsigned type, const void *data, size_t n)
 {
 	if (z->cname)
 		dns_name(b, z->cname);
@@ -104,8 +105,8 @@ static inline struct dns_zone *dns_find(struct dns_server *d, const char *name)
 }
 
 /* The reply to a question of `n` bytes; false: none is sent. */
-static inline bool dns_reply(struct dns_server *d, const unsigned char *q, size_t n, bool tcp, struct buf *out,
-	enum dns_mode *ret_mode)
+static inline bool dns_reply(struct dns_server *d, const unsigned char *q, size_t n, bool tcp,
+	struct buf *out, enum dns_mode *ret_mode)
 {
 	char name[256] = "";
 	size_t at = 12, len = 0;

@@ -95,8 +95,10 @@ static void test_interim_heads_are_passed_over(void **state)
 static void test_status_outside_the_range(void **state)
 {
 	(void)state;
-	goes_down("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "health check failed 2 times in a row: status 503");
-	goes_down("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "health check failed 2 times in a row: status 404");
+	goes_down("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+		"health check failed 2 times in a row: status 503");
+	goes_down("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+		"health check failed 2 times in a row: status 404");
 	goes_down("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
 		"health check failed 2 times in a row: status 101");
 }
@@ -119,7 +121,8 @@ static void test_closed_before_the_head(void **state)
 	start();
 	assert_true(run_until(is_down, &zero, 5000));
 	/* A reset where the request was already there unread. */
-	assert_true(strstr(notices.why, "closed before a response head") || strstr(notices.why, "Connection reset by peer"));
+	assert_true(strstr(notices.why, "closed before a response head") ||
+		    strstr(notices.why, "Connection reset by peer"));
 	end();
 }
 
@@ -136,7 +139,8 @@ static void test_silent_server(void **state)
 static void test_unfinished_head(void **state)
 {
 	(void)state;
-	goes_down("HTTP/1.1 200 OK\r\nContent-Ty", "health check failed 2 times in a row: no response head in time");
+	goes_down("HTTP/1.1 200 OK\r\nContent-Ty",
+		"health check failed 2 times in a row: no response head in time");
 }
 
 static void test_head_in_two_pieces(void **state)
@@ -190,7 +194,8 @@ static void test_down_and_up_again(void **state)
 	end();
 }
 
-/* A waiter of a server that goes down is told, instead of waiting for a connection that will not come free. */
+/* A waiter of a server that goes down is told, instead of waiting for a connection that will not come free.
+ */
 static void test_waiter_of_a_server_that_goes_down(void **state)
 {
 	struct request a = {0}, b = {0};

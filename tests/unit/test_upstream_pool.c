@@ -62,7 +62,8 @@ static void test_kept_and_taken_again(void **state)
 	r.lease.idle_fd = -1; /* as stream/ does when it takes it over */
 	close(fd);
 	upstreams_return(&r.lease, LEASE_FAILED, -1);
-	assert_int_equal(view_of(0).failures, 0); /* a kept one that turned out dead is not the server's failure */
+	assert_int_equal(
+		view_of(0).failures, 0); /* a kept one that turned out dead is not the server's failure */
 	assert_true(view_of(0).up);
 	run_for(20);
 	assert_int_equal(origin.accepted, 1);

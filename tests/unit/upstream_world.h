@@ -14,9 +14,9 @@
 struct origin {
 	struct source listening;
 	char address[ADDR_TEXT_MAX];
-	const char *reply; /* sent as soon as bytes came; NULL: stays silent */
+	const char *reply;	/* sent as soon as bytes came; NULL: stays silent */
 	const char *reply_more; /* sent one turn later */
-	bool hang_up; /* closes at once */
+	bool hang_up;		/* closes at once */
 	unsigned accepted, closed;
 	char request[1024]; /* of the latest connection */
 	struct origin_conn {
@@ -130,18 +130,27 @@ static struct upstreams *upstreams;
 static inline void world_init(void)
 {
 	memset(world_servers, 0, sizeof(world_servers));
-	world_upstream = (struct upstream_settings){.name = (char *)"app", .servers = world_servers, .keepalive = 4,
+	world_upstream = (struct upstream_settings){.name = (char *)"app",
+		.servers = world_servers,
+		.keepalive = 4,
 		.keepalive_ms = 60000,
-		.health = {.path = (char *)"/healthz", .interval_ms = 100, .timeout_ms = 300, .fall = 2, .rise = 2,
-			.status_min = 200, .status_max = 399}};
-	world_settings = (struct settings){.refs = 1, .tcp_keepalive_ms = 15000, .upstreams = &world_upstream, .nupstreams = 1};
+		.health = {.path = (char *)"/healthz",
+			.interval_ms = 100,
+			.timeout_ms = 300,
+			.fall = 2,
+			.rise = 2,
+			.status_min = 200,
+			.status_max = 399}};
+	world_settings = (struct settings){
+		.refs = 1, .tcp_keepalive_ms = 15000, .upstreams = &world_upstream, .nupstreams = 1};
 }
 
 static inline struct server_settings *world_server(const char *address, const char *host, uint16_t port)
 {
 	struct server_settings *s = &world_servers[world_upstream.nservers++];
 
-	*s = (struct server_settings){.address = (char *)address, .host = (char *)host, .port = port, .weight = 1};
+	*s = (struct server_settings){
+		.address = (char *)address, .host = (char *)host, .port = port, .weight = 1};
 	return s;
 }
 

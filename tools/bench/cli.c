@@ -4,7 +4,8 @@
 
 int cli_wrong(const struct cli *cli, const char *name, const char *allowed, const char *found)
 {
-	fprintf(stderr, "sluice-bench %s: --%s: allowed: %s; found: %s\n", cli->command, name, allowed, found);
+	fprintf(stderr, "sluice-bench %s: --%s: allowed: %s; found: %s\n", cli->command, name, allowed,
+		found);
 	return -EINVAL;
 }
 
@@ -31,7 +32,10 @@ static void print_help(const struct cli *cli)
 		const struct cli_option *o = &cli->options[i];
 		char left[64];
 
-		snprintf(left, sizeof(left), "--%s%s%s%s", o->name, o->kind == CLI_NUMBER_IF ? "[=" : o->value ? " " : "",
+		snprintf(left, sizeof(left), "--%s%s%s%s", o->name,
+			o->kind == CLI_NUMBER_IF ? "[="
+			: o->value		 ? " "
+						 : "",
 			o->value ? o->value : "", o->kind == CLI_NUMBER_IF ? "]" : "");
 		printf("  %-26s %s\n", left, o->help);
 	}
@@ -124,8 +128,8 @@ int cli_parse(const struct cli *cli, int argc, char **argv)
 			return 1;
 		}
 		if (!o) {
-			fprintf(stderr, "sluice-bench %s: unknown option %s; see sluice-bench %s --help\n", cli->command,
-				argv[i], cli->command);
+			fprintf(stderr, "sluice-bench %s: unknown option %s; see sluice-bench %s --help\n",
+				cli->command, argv[i], cli->command);
 			return -EINVAL;
 		}
 		if (takes_value(o) && !value)

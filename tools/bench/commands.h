@@ -1,5 +1,5 @@
-/* The subcommands of sluice-bench. Each gets argv from its own name on and returns the exit status: 0 as wished, 1 the
- * run failed, 2 the command line was wrong. */
+/* The subcommands of sluice-bench. Each gets argv from its own name on and returns the exit status: 0 as
+ * wished, 1 the run failed, 2 the command line was wrong. */
 #ifndef SLUICE_BENCH_COMMANDS_H
 #define SLUICE_BENCH_COMMANDS_H
 

@@ -9,6 +9,8 @@
 #include <limits.h>
 #include <signal.h>
 
+#define FDS_WANTED 1000000
+
 static void on_signal(int signo)
 {
 	(void)signo;
@@ -23,7 +25,8 @@ static void catch_signals(void)
 	sigaction(SIGTERM, &act, NULL);
 }
 
-/* The contender gets the first CPU to itself, all else the others: with one CPU only there is nothing to part. */
+/* The contender gets the first CPU to itself, all else the others: with one CPU only there is nothing to
+ * part. */
 static void choose_cpus(struct compare *cmp)
 {
 	cpu_set_t all;
@@ -40,18 +43,21 @@ static void choose_cpus(struct compare *cmp)
 	cmp->pinned = sched_setaffinity(0, sizeof(cmp->other_cpus), &cmp->other_cpus) == 0;
 }
 
-/* Paths that follow from where this program lies: build/sluice-bench beside build/sluice, in the tree of tools/. */
+/* Paths that follow from where this program lies: build/sluice-bench beside build/sluice, in the tree of
+ * tools/. */
 static void choose_paths(struct compare *cmp)
 {
-	static char sluice[PATH_MAX + 16], peers[PATH_MAX + 32];
+	static char sluice[PATH_MAX + 16], peers[PATH_MAX + 32], program[PATH_MAX];
 	char self[PATH_MAX] = "";
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *dir;
 
 	self[MAX(n, (ssize_t)0)] = 0;
+	snprintf(program, sizeof(program), "%s", self);
 	dir = dirname(self);
 	snprintf(sluice, sizeof(sluice), "%s/sluice", dir);
 	snprintf(peers, sizeof(peers), "%s/../tools/bench/peers", dir);
+	cmp->self = program;
 	if (!cmp->sluice)
 		cmp->sluice = sluice;
 	if (!cmp->peers_dir)
@@ -83,9 +89,11 @@ static void print_run(const struct compare *cmp, const struct contest *c)
 	const double *v = c->runs[c->count - 1].values;
 
 	term_progress_done();
-	fprintf(stderr, "round %zu of %llu  %-16s %6.2f us CPU per event, machine %6.2f; p50 %7.1f us, p99 %8.1f us\n",
-		cmp->round + 1, (unsigned long long)cmp->rounds, c->peer->name, v[METRIC_CONTENDER], v[METRIC_MACHINE],
-		v[METRIC_P50], v[METRIC_P99]);
+	fprintf(stderr,
+		"round %zu of %llu  %-16s %6.2f us CPU per event, machine %6.2f; p50 %7.1f us, p99 %8.1f "
+		"us\n",
+		cmp->round + 1, (unsigned long long)cmp->rounds, c->peer->name, v[METRIC_CONTENDER],
+		v[METRIC_MACHINE], v[METRIC_P50], v[METRIC_P99]);
 }
 
 static int run_rounds(struct compare *cmp)
@@ -103,7 +111,8 @@ static int run_rounds(struct compare *cmp)
 				print_run(cmp, c);
 			else if (err != -ECANCELED) {
 				term_progress_done();
-				fprintf(stderr, "sluice-bench compare: %s is left out: %s\n", c->peer->name, c->left_out);
+				fprintf(stderr, "sluice-bench compare: %s is left out: %s\n", c->peer->name,
+					c->left_out);
 			}
 		}
 	}
@@ -113,7 +122,8 @@ static int run_rounds(struct compare *cmp)
 /* Asks every contender for its version, once. */
 static void ask_versions(struct compare *cmp)
 {
-	const struct peer_vars vars = {.listen = "", .origin = "", .dir = "", .conf = "", .sluice = cmp->sluice};
+	const struct peer_vars vars = {
+		.listen = "", .origin = "", .dir = "", .conf = "", .sluice = cmp->sluice};
 
 	for (size_t i = 0; i < cmp->count; i++) {
 		struct contest *c = &cmp->contests[i];
@@ -129,12 +139,14 @@ static int run_all(struct compare *cmp)
 {
 	int err;
 
+	/* Whom we start inherits the limit, so it is the same for all. */
+	net_raise_fd_limit(FDS_WANTED);
 	choose_paths(cmp);
 	ask_versions(cmp);
 	choose_cpus(cmp);
 	catch_signals();
-	fprintf(stderr, "sluice-bench compare: %s, %llu rounds of %g s: about %.0f s in all\n", cmp->contenders,
-		(unsigned long long)cmp->rounds, cmp->seconds,
+	fprintf(stderr, "sluice-bench compare: %s, %llu rounds of %g s: about %.0f s in all\n",
+		cmp->contenders, (unsigned long long)cmp->rounds, cmp->seconds,
 		(double)(cmp->rounds * cmp->count) * (cmp->seconds + cmp->warmup + 1.6));
 	err = run_rounds(cmp);
 	term_progress_done();
@@ -145,7 +157,8 @@ static int run_all(struct compare *cmp)
 	compare_print(stdout, cmp);
 	err = cmp->json_path ? compare_write_json(cmp, cmp->json_path) : 0;
 	if (err)
-		fprintf(stderr, "sluice-bench compare: cannot write %s: %s\n", cmp->json_path, strerror(-err));
+		fprintf(stderr, "sluice-bench compare: cannot write %s: %s\n", cmp->json_path,
+			strerror(-err));
 	for (size_t i = 0; i < cmp->count; i++)
 		if (cmp->contests[i].count)
 			return err ? 1 : 0;
@@ -155,8 +168,14 @@ static int run_all(struct compare *cmp)
 int command_compare(int argc, char **argv)
 {
 	static struct contest contests[COMPARE_CONTENDERS_MAX];
-	struct compare cmp = {.streams = 1000, .rate = 40, .size = 200, .processes = 1, .seconds = -1, .warmup = -1,
-		.contenders = "none,sluice-copy,nginx", .contests = contests};
+	struct compare cmp = {.streams = 1000,
+		.rate = 40,
+		.size = 200,
+		.processes = 1,
+		.seconds = -1,
+		.warmup = -1,
+		.contenders = "none,sluice-copy,nginx",
+		.contests = contests};
 	const struct cli_option options[] = {
 		CLI_SWITCH("quick", CLI_ON, &cmp.quick, "three short rounds: a picture within two minutes"),
 		CLI_RANGE("streams", CLI_COUNT, &cmp.streams, "N", "event streams (1000)", 1, 1e6),
@@ -166,15 +185,18 @@ int command_compare(int argc, char **argv)
 			COMPARE_ROUNDS_MAX),
 		CLI_RANGE("seconds", CLI_NUMBER, &cmp.seconds, "S", "measured in each run (8)", 0.5, 3600),
 		CLI_RANGE("warmup", CLI_NUMBER, &cmp.warmup, "S", "before that (2)", 0, 3600),
-		CLI_RANGE("processes", CLI_COUNT, &cmp.processes, "P", "of the load (1)", 1, LOAD_PROCESSES_MAX),
-		CLI_STRING("contenders", &cmp.contenders, "A,B,...", "of: none sluice-copy sluice-splice nginx ..."),
+		CLI_RANGE("processes", CLI_COUNT, &cmp.processes, "P", "of the load (1)", 1,
+			LOAD_PROCESSES_MAX),
+		CLI_STRING("contenders", &cmp.contenders, "A,B,...",
+			"of: none sluice-copy sluice-splice nginx ..."),
 		CLI_SWITCH("no-pin", CLI_ON, &cmp.unpinned, "let every process run on any CPU"),
 		CLI_STRING("json", &cmp.json_path, "FILE", "write all figures there"),
 		CLI_STRING("sluice", &cmp.sluice, "PATH", "the relay (sluice beside this program)"),
 		CLI_STRING("peers", &cmp.peers_dir, "DIR", "the peers' config files (tools/bench/peers)"),
 	};
-	const struct cli cli = {"compare", "runs relays in turn under the same load; CPU per event, latency, ratios",
-		options, ARRAY_LEN(options)};
+	const struct cli cli = {"compare",
+		"runs relays in turn under the same load; CPU per event, latency, ratios", options,
+		ARRAY_LEN(options)};
 	int err = cli_parse(&cli, argc, argv);
 
 	if (!err)

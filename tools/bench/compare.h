@@ -1,5 +1,5 @@
-/* Compares contenders under the same load: runs each in turn, round after round, and keeps what every run measured. Private
- * to the files of `compare`; one process, which starts and ends all the others. */
+/* Compares contenders under the same load: runs each in turn, round after round, and keeps what every run
+ * measured. Private to the files of `compare`; one process, which starts and ends all the others. */
 #ifndef SLUICE_BENCH_COMPARE_H
 #define SLUICE_BENCH_COMPARE_H
 
@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 #define COMPARE_CONTENDERS_MAX 8
-#define COMPARE_ROUNDS_MAX 101
-#define COMPARE_REFERENCE "nginx" /* whom the others are set against */
+#define COMPARE_ROUNDS_MAX     101
+#define COMPARE_REFERENCE      "nginx" /* whom the others are set against */
 
 /* What a run measures. compare_metrics.c has the row of each. */
 enum metric {
@@ -21,8 +21,8 @@ enum metric {
 	METRIC_KERNEL,
 	METRIC_OTHER,
 	METRIC_MACHINE, /* the sum of all but METRIC_OTHER */
-	METRIC_BUSY, /* the same from /proc/stat, as a check: all but idle, other work included */
-	METRIC_IRQ, /* the part of METRIC_BUSY in interrupts and softirqs */
+	METRIC_BUSY,	/* the same from /proc/stat, as a check: all but idle, other work included */
+	METRIC_IRQ,	/* the part of METRIC_BUSY in interrupts and softirqs */
 	METRIC_STEAL,
 	METRIC_P50, /* latency in us */
 	METRIC_P90,
@@ -30,10 +30,10 @@ enum metric {
 	METRIC_P999,
 	METRIC_MAX,
 	METRIC_HEAD_P50, /* connect to response head in us */
-	METRIC_RATE, /* events a second that arrived */
-	METRIC_WRONG, /* streams failed, ended or silent; events lost, repeated or damaged */
+	METRIC_RATE,	 /* events a second that arrived */
+	METRIC_WRONG,	 /* streams failed, ended or silent; events lost, repeated or damaged */
 	METRIC_LATE_P99, /* how late the origin was, us */
-	METRIC_SKIPPED, /* events that the origin could not send */
+	METRIC_SKIPPED,	 /* events that the origin could not send */
 	METRICS
 };
 
@@ -66,17 +66,18 @@ struct compare {
 	double rate, seconds, warmup;
 	bool quick, unpinned;
 	const char *contenders, *json_path, *sluice, *peers_dir;
+	const char *self;		      /* this program's path: the origin is one of its commands */
 	cpu_set_t contender_cpus, other_cpus; /* the same when not pinned apart */
 	bool pinned;
 	struct contest *contests;
 	size_t count;
 	size_t round; /* the one that runs, from 0 */
-	size_t done; /* runs that are over */
+	size_t done;  /* runs that are over */
 	uint64_t begin_ns;
 };
 
-/* compare_run.c: one run of one contender. 0, -EINTR when the user wants to stop, or a negative errno with c->left_out
- * filled. */
+/* compare_run.c: one run of one contender. 0, -EINTR when the user wants to stop, or a negative errno with
+ * c->left_out filled. */
 must_check int compare_run(struct compare *cmp, struct contest *c);
 /* Set by SIGINT and SIGTERM. */
 extern volatile int compare_interrupted;

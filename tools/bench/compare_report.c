@@ -8,11 +8,11 @@
 /* What issue 2 asks of the copy lane; information, not a verdict that fails the run. */
 #define TARGET_CPU 0.85
 #define TARGET_P50 1.0
-#define TARGET_OF "sluice-copy"
+#define TARGET_OF  "sluice-copy"
 
 /* Above these shares a reader should know. */
 #define NOISE_SHARE 0.05 /* of one CPU, by unrelated processes or the hypervisor */
-#define RATE_SHARE 0.99 /* of the events asked for */
+#define RATE_SHARE  0.99 /* of the events asked for */
 
 struct column {
 	const char *title;
@@ -20,7 +20,8 @@ struct column {
 };
 
 static const struct column cpu_columns[] = {{"contender", METRIC_CONTENDER}, {"origin", METRIC_ORIGIN},
-	{"load", METRIC_LOAD}, {"kworker", METRIC_KWORKER}, {"kernel", METRIC_KERNEL}, {"machine", METRIC_MACHINE}};
+	{"load", METRIC_LOAD}, {"kworker", METRIC_KWORKER}, {"kernel", METRIC_KERNEL},
+	{"machine", METRIC_MACHINE}};
 static const struct column latency_columns[] = {{"p50", METRIC_P50}, {"p90", METRIC_P90}, {"p99", METRIC_P99},
 	{"p99.9", METRIC_P999}, {"max", METRIC_MAX}, {"head p50", METRIC_HEAD_P50}};
 static const struct column ratio_columns[] = {{"CPU", METRIC_CONTENDER}, {"machine", METRIC_MACHINE},
@@ -57,7 +58,8 @@ static void print_titles(FILE *to, const char *what, const struct column *column
 }
 
 /* Two lines: medians, and from least to most below them. */
-static void print_rows(FILE *to, const struct contest *c, const struct column *columns, size_t n, const struct spread *last)
+static void print_rows(
+	FILE *to, const struct contest *c, const struct column *columns, size_t n, const struct spread *last)
 {
 	fprintf(to, "%-*s", NAME_WIDTH, c->peer->name);
 	for (size_t i = 0; i < n; i++)
@@ -82,7 +84,8 @@ static void print_cpu(FILE *to, const struct compare *cmp)
 		bool has = compare_above(&cmp->contests[i], none, METRIC_MACHINE, &above);
 
 		if (cmp->contests[i].count)
-			print_rows(to, &cmp->contests[i], cpu_columns, ARRAY_LEN(cpu_columns), has ? &above : NULL);
+			print_rows(to, &cmp->contests[i], cpu_columns, ARRAY_LEN(cpu_columns),
+				has ? &above : NULL);
 	}
 }
 
@@ -132,7 +135,8 @@ static void print_target(FILE *to, const char *what, double ratio, double target
 	bool pass = ratio <= target;
 
 	fprintf(to, "  %-34s %.3f of " COMPARE_REFERENCE "'s, target <= %.2f: %s%s%s\n", what, ratio, target,
-		term_style(to, pass ? TERM_GREEN : TERM_RED), pass ? "PASS" : "over target", term_style(to, TERM_PLAIN));
+		term_style(to, pass ? TERM_GREEN : TERM_RED), pass ? "PASS" : "over target",
+		term_style(to, TERM_PLAIN));
 }
 
 static void print_targets(FILE *to, const struct compare *cmp)
@@ -140,7 +144,8 @@ static void print_targets(FILE *to, const struct compare *cmp)
 	const struct contest *c = compare_find(cmp, TARGET_OF), *by = compare_find(cmp, COMPARE_REFERENCE);
 	struct spread cpu, p50;
 
-	if (!c || !by || !compare_ratio(c, by, METRIC_CONTENDER, &cpu) || !compare_ratio(c, by, METRIC_P50, &p50))
+	if (!c || !by || !compare_ratio(c, by, METRIC_CONTENDER, &cpu) ||
+		!compare_ratio(c, by, METRIC_P50, &p50))
 		return;
 	fprintf(to, "\n%s" TARGET_OF "%s\n", term_style(to, TERM_BOLD), term_style(to, TERM_PLAIN));
 	print_target(to, "CPU per event, the relay's processes", cpu.median, TARGET_CPU);
@@ -162,7 +167,8 @@ static void print_warnings(FILE *to, const struct compare *cmp)
 		const struct contest *c = &cmp->contests[i];
 		const char *name = c->peer->name;
 		double rate = compare_spread(c, METRIC_RATE).min, cpu_per_event = 1e6 / asked;
-		double noise = (compare_spread(c, METRIC_OTHER).max + compare_spread(c, METRIC_STEAL).max) / cpu_per_event;
+		double noise = (compare_spread(c, METRIC_OTHER).max + compare_spread(c, METRIC_STEAL).max) /
+			       cpu_per_event;
 		double late = compare_spread(c, METRIC_LATE_P99).max;
 
 		if (c->left_out[0])
@@ -170,20 +176,32 @@ static void print_warnings(FILE *to, const struct compare *cmp)
 		if (!c->count)
 			continue;
 		if (compare_spread(c, METRIC_WRONG).max > 0)
-			warn(to, name, "streams or events went wrong: its figures are of less work (see the JSON)");
+			warn(to, name,
+				"streams or events went wrong: its figures are of less work (see the JSON)");
 		if (rate < asked * RATE_SHARE) {
-			snprintf(text, sizeof(text), "only %.1f %% of the events asked for came through", rate / asked * 100);
+			snprintf(text, sizeof(text), "only %.1f %% of the events asked for came through",
+				rate / asked * 100);
 			warn(to, name, text);
 		}
 		if (noise > NOISE_SHARE) {
-			snprintf(text, sizeof(text), "unrelated work took up to %.0f %% of a CPU meanwhile", noise * 100);
+			snprintf(text, sizeof(text), "unrelated work took up to %.0f %% of a CPU meanwhile",
+				noise * 100);
 			warn(to, name, text);
 		}
 		if (late > 1000) {
-			snprintf(text, sizeof(text), "the origin was late, p99 %.1f ms: it is near its own limit", late / 1000);
+			snprintf(text, sizeof(text),
+				"the origin was late, p99 %.1f ms: it is near its own limit", late / 1000);
 			warn(to, name, text);
 		}
 	}
+}
+
+static bool any_runs(const struct compare *cmp)
+{
+	for (size_t i = 0; i < cmp->count; i++)
+		if (cmp->contests[i].count)
+			return true;
+	return false;
 }
 
 void compare_print(FILE *to, const struct compare *cmp)
@@ -194,14 +212,17 @@ void compare_print(FILE *to, const struct compare *cmp)
 	fprintf(to, "%llu streams x %g events/s x %llu B, %llu rounds of %g s in turn; %s\n",
 		(unsigned long long)cmp->streams, cmp->rate, (unsigned long long)cmp->size,
 		(unsigned long long)cmp->rounds, cmp->seconds,
-		cmp->pinned ? "the contender on a CPU of its own, origin and load on the other(s)" : "nothing pinned");
+		cmp->pinned ? "the contender on a CPU of its own, origin and load on the other(s)"
+			    : "nothing pinned");
 	fprintf(to, "%s, %d CPUs; %s\n", m.cpu, m.cpus, m.kernel);
 	for (size_t i = 0; i < cmp->count; i++)
 		if (cmp->contests[i].version[0])
 			fprintf(to, "%s: %s\n", cmp->contests[i].peer->name, cmp->contests[i].version);
-	print_cpu(to, cmp);
-	print_latency(to, cmp);
-	print_ratios(to, cmp);
-	print_targets(to, cmp);
+	if (any_runs(cmp)) {
+		print_cpu(to, cmp);
+		print_latency(to, cmp);
+		print_ratios(to, cmp);
+		print_targets(to, cmp);
+	}
 	print_warnings(to, cmp);
 }

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 
 #define READY_LIMIT_NS (10 * NS_PER_S)
-#define OPEN_LIMIT_NS (60 * NS_PER_S)
+#define OPEN_LIMIT_NS  (60 * NS_PER_S)
 
 volatile int compare_interrupted;
 
@@ -114,7 +114,8 @@ static int start_origin(struct stage *s)
 {
 	const struct compare *cmp = s->cmp;
 	char rate[32], size[32], log[96];
-	char *argv[] = {"/proc/self/exe", "origin", "--listen", s->origin, "--rate", rate, "--size", size, NULL};
+	char *argv[] = {
+		(char *)cmp->self, "origin", "--listen", s->origin, "--rate", rate, "--size", size, NULL};
 	int err = pick_address(s->origin);
 
 	if (err)
@@ -151,8 +152,8 @@ static int start_contender(struct stage *s)
 {
 	const struct compare *cmp = s->cmp;
 	const struct peer *p = s->contest->peer;
-	char conf[96], log[96], said[160];
-	struct peer_vars vars = {s->contender, s->origin, s->dir, conf, cmp->sluice};
+	char conf[96], log[96], said[160], instance[32];
+	struct peer_vars vars = {s->contender, s->origin, s->dir, conf, cmp->sluice, instance};
 	char *argv[PEER_ARGS_MAX] = {NULL};
 	int err;
 
@@ -160,13 +161,15 @@ static int start_contender(struct stage *s)
 		memcpy(s->contender, s->origin, sizeof(s->contender));
 		return 0;
 	}
+	snprintf(instance, sizeof(instance), "bench-%d", getpid());
 	snprintf(conf, sizeof(conf), "%s/peer.conf", s->dir);
 	snprintf(log, sizeof(log), "%s/peer.log", s->dir);
 	err = pick_address(s->contender);
 	if (!err && p->conf)
 		err = peer_write_conf(p, cmp->peers_dir, &vars);
 	if (err)
-		return leave_out(s, err, "its config %s/%s cannot be used", cmp->peers_dir, p->conf ? p->conf : "");
+		return leave_out(
+			s, err, "its config %s/%s cannot be used", cmp->peers_dir, p->conf ? p->conf : "");
 	err = peer_argv(p->argv, &vars, argv);
 	if (!err)
 		err = spawn(argv, log, cmp->pinned ? &cmp->contender_cpus : NULL, &s->contender_pid);
@@ -180,13 +183,15 @@ static int start_contender(struct stage *s)
 		s->contender_pid = 0;
 	if (err && err != -EINTR) {
 		last_line(log, said, sizeof(said));
-		return leave_out(s, err, "it never passed a request on; it last said: %s", said[0] ? said : "nothing");
+		return leave_out(
+			s, err, "it never passed a request on; it last said: %s", said[0] ? said : "nothing");
 	}
 	return err;
 }
 
 /* Lets time pass, until `seconds` are over or `opened` streams are there. */
-static int wait_phase(struct stage *s, double seconds, uint64_t opened, double part_from, double part_to, const char *what)
+static int wait_phase(
+	struct stage *s, double seconds, uint64_t opened, double part_from, double part_to, const char *what)
 {
 	uint64_t begin = clock_mono_ns();
 	double passed = 0;
@@ -208,8 +213,9 @@ static int wait_phase(struct stage *s, double seconds, uint64_t opened, double p
 static int start_load(struct stage *s)
 {
 	const struct compare *cmp = s->cmp;
-	struct load_settings load = {
-		.streams = cmp->streams, .processes = cmp->processes, .cpus = cmp->pinned ? &cmp->other_cpus : NULL};
+	struct load_settings load = {.streams = cmp->streams,
+		.processes = cmp->processes,
+		.cpus = cmp->pinned ? &cmp->other_cpus : NULL};
 	char text[128];
 	int err;
 

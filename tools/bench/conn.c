@@ -4,8 +4,8 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 
-#define IN_MAX 65536 /* bytes of the client's that wait while a stream is being sent */
-#define LINGER_MS 2000 /* a client that does not close by itself is closed */
+#define IN_MAX	  65536 /* bytes of the client's that wait while a stream is being sent */
+#define LINGER_MS 2000	/* a client that does not close by itself is closed */
 
 static char scratch[65536]; /* what one recv() brings; the origin has one thread */
 
@@ -40,8 +40,8 @@ static void want(struct conn *c)
 		conn_close(c);
 }
 
-/* All is sent: says so with a FIN, and stays to read until the client closes too; an early close() would send a reset when
- * unread bytes are waiting, and that may destroy the answer. */
+/* All is sent: says so with a FIN, and stays to read until the client closes too; an early close() would send
+ * a reset when unread bytes are waiting, and that may destroy the answer. */
 static void start_linger(struct conn *c)
 {
 	c->phase = CONN_LINGER;
@@ -141,7 +141,8 @@ static bool read_body(struct conn *c)
 
 static void refuse(struct conn *c, int err)
 {
-	static const char bad[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+	static const char bad[] =
+		"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 	static const char large[] = "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\n"
 				    "Connection: close\r\n\r\n";
 
@@ -152,7 +153,8 @@ static void refuse(struct conn *c, int err)
 	conn_finish(c);
 }
 
-/* Reads one request's head and begins its answer. False when more bytes are needed, or nothing more is to be read. */
+/* Reads one request's head and begins its answer. False when more bytes are needed, or nothing more is to be
+ * read. */
 static bool read_head(struct conn *c)
 {
 	struct request r;
@@ -211,7 +213,8 @@ static void on_readable(struct conn *c)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		/* A client that ends its side has nothing more to ask, and an event stream's client is gone. */
+		/* A client that ends its side has nothing more to ask, and an event stream's client is gone.
+		 */
 		conn_close(c);
 		return;
 	}

@@ -6,7 +6,8 @@
 
 #define KTHREADD 2 /* the parent of all kernel threads */
 
-const char *const cpu_class_names[CPU_CLASSES] = {"contender", "origin", "load", "kworker", "kernel", "other"};
+const char *const cpu_class_names[CPU_CLASSES] = {
+	"contender", "origin", "load", "kworker", "kernel", "other"};
 
 struct process {
 	pid_t pid, ppid;
@@ -54,8 +55,8 @@ int cpu_parse_machine(const char *text, long hz, struct cpu_sample *ret)
 	unsigned long long user, nice, sys, idle, iowait, irq, softirq, steal;
 	uint64_t tick = NS_PER_S / (uint64_t)hz;
 
-	if (sscanf(text, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &sys, &idle, &iowait, &irq, &softirq,
-		    &steal) != 8)
+	if (sscanf(text, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &sys, &idle, &iowait,
+		    &irq, &softirq, &steal) != 8)
 		return -EINVAL;
 	ret->busy_ns = (user + nice + sys + irq + softirq) * tick;
 	ret->irq_ns = (irq + softirq) * tick;
@@ -100,11 +101,13 @@ static const struct process *find_process(const struct processes *all, pid_t pid
 }
 
 /* Whom a process serves: the first of its ancestors, itself included, that is somebody's root. */
-static enum cpu_class classify(const struct processes *all, const struct process *p, const struct cpu_roots *roots)
+static enum cpu_class classify(
+	const struct processes *all, const struct process *p, const struct cpu_roots *roots)
 {
 	if (p->pid == KTHREADD || p->ppid == KTHREADD)
-		return strncmp(p->comm, "kworker", 7) == 0 || strncmp(p->comm, "ksoftirqd", 9) == 0 ? CPU_KWORKER
-												     : CPU_KERNEL;
+		return strncmp(p->comm, "kworker", 7) == 0 || strncmp(p->comm, "ksoftirqd", 9) == 0
+			       ? CPU_KWORKER
+			       : CPU_KERNEL;
 	while (p) {
 		if (p->pid == roots->contender)
 			return CPU_CONTENDER;
@@ -141,7 +144,7 @@ static int add_threads(struct cpu_sample *s, size_t *cap, pid_t pid, enum cpu_cl
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
-		struct cpu_task t = {.tid = atoi(entry->d_name), .class = (uint8_t)class};
+		struct cpu_task t = {.tid = atoi(entry->d_name), .class = (uint8_t) class};
 		unsigned long long run;
 
 		snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", pid, t.tid);

@@ -1,5 +1,5 @@
-/* CPU time of every thread of the machine, sorted by whom it serves, so that nothing hides in the kernel's threads or in a
- * child process. From /proc/PID/task/TID/schedstat (nanoseconds run); owned by `compare`. */
+/* CPU time of every thread of the machine, sorted by whom it serves, so that nothing hides in the kernel's
+ * threads or in a child process. From /proc/PID/task/TID/schedstat (nanoseconds run); owned by `compare`. */
 #ifndef SLUICE_BENCH_CPU_H
 #define SLUICE_BENCH_CPU_H
 
@@ -9,10 +9,10 @@
 enum cpu_class {
 	CPU_CONTENDER, /* the relay's processes: the started one and all below it */
 	CPU_ORIGIN,
-	CPU_LOAD, /* the load's processes and the comparing program itself */
+	CPU_LOAD,    /* the load's processes and the comparing program itself */
 	CPU_KWORKER, /* kworker/… and ksoftirqd/… */
-	CPU_KERNEL, /* other kernel threads */
-	CPU_OTHER, /* what else runs on this machine: should be next to nothing */
+	CPU_KERNEL,  /* other kernel threads */
+	CPU_OTHER,   /* what else runs on this machine: should be next to nothing */
 	CPU_CLASSES
 };
 
@@ -32,8 +32,9 @@ struct cpu_task {
 struct cpu_sample {
 	struct cpu_task *tasks; /* in the order of tid */
 	size_t count;
-	uint64_t busy_ns; /* of /proc/stat: all but idle and iowait; sampled by the kernel's tick, so coarser */
-	uint64_t irq_ns; /* the part of it in interrupts and softirqs */
+	uint64_t busy_ns;  /* of /proc/stat: all but idle and iowait; sampled by the kernel's tick, so coarser
+			    */
+	uint64_t irq_ns;   /* the part of it in interrupts and softirqs */
 	uint64_t steal_ns; /* taken by the hypervisor */
 };
 

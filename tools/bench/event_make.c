@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #define FIXED_MAX 160 /* chunk head, retry, id and data up to the padding */
-#define TAIL_MAX 8
+#define TAIL_MAX  8
 
 static const char pad_open[] = ",\"pad\":\"";
 static const char pad_text[] = "the quick brown fox jumps over the lazy dog. ";

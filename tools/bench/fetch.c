@@ -31,7 +31,8 @@ int fetch_open(const struct net_url *url, const char *fields, uint64_t deadline_
 		err = wait_for(fd, POLLOUT, deadline_ns);
 	if (err)
 		return err;
-	n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", url->path, url->host, fields);
+	n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", url->path, url->host,
+		fields);
 	if (n >= (int)sizeof(request))
 		return -EMSGSIZE;
 	sent = send(fd, request, (size_t)n, MSG_NOSIGNAL);

@@ -1,7 +1,7 @@
 #include "hist.h"
 
-/* A value of k bits keeps its top HIST_SUB_BITS + 1 bits; the rest only chooses nothing. Cells of one power of two lie
- * side by side: the first 2 * HIST_SUB values have a cell each. */
+/* A value of k bits keeps its top HIST_SUB_BITS + 1 bits; the rest only chooses nothing. Cells of one power
+ * of two lie side by side: the first 2 * HIST_SUB values have a cell each. */
 unsigned hist_cell(uint64_t value)
 {
 	unsigned bits = value ? 64 - (unsigned)__builtin_clzll(value) : 0;

@@ -33,8 +33,8 @@ static int wait_open(struct load_job *job, const struct load_options *o)
 
 		if (err)
 			return err;
-		term_progress((double)n / (double)o->streams, "opening streams: %llu of %llu", (unsigned long long)n,
-			(unsigned long long)o->streams);
+		term_progress((double)n / (double)o->streams, "opening streams: %llu of %llu",
+			(unsigned long long)n, (unsigned long long)o->streams);
 		poll(NULL, 0, 50);
 	}
 	return 0;
@@ -88,11 +88,13 @@ int command_load(int argc, char **argv)
 		CLI_RANGE("streams", CLI_COUNT, &o.streams, "N", "streams to open (1000)", 1, 1e7),
 		CLI_RANGE("seconds", CLI_NUMBER, &o.seconds, "S", "how long to measure (10)", 0.1, 1e6),
 		CLI_RANGE("warmup", CLI_NUMBER, &o.warmup, "S", "how long before that (2)", 0, 1e6),
-		CLI_RANGE("processes", CLI_COUNT, &o.processes, "P", "share the streams (1)", 1, LOAD_PROCESSES_MAX),
+		CLI_RANGE("processes", CLI_COUNT, &o.processes, "P", "share the streams (1)", 1,
+			LOAD_PROCESSES_MAX),
 		CLI_SWITCH("json", CLI_ON, &o.json, "print JSON in place of the table"),
 	};
-	const struct cli cli = {"load", "opens event streams of sluice-bench origin and judges order, loss and latency",
-		options, ARRAY_LEN(options)};
+	const struct cli cli = {"load",
+		"opens event streams of sluice-bench origin and judges order, loss and latency", options,
+		ARRAY_LEN(options)};
 	struct load_settings settings = {0};
 	int err = cli_parse(&cli, argc, argv);
 

@@ -1,6 +1,6 @@
-/* A running load: P forked processes that hold N event streams together, and the shared memory in which they count. Owned
- * by the process that started it, which also decides when the window of measurement opens; `load` and `compare` both
- * drive it. */
+/* A running load: P forked processes that hold N event streams together, and the shared memory in which they
+ * count. Owned by the process that started it, which also decides when the window of measurement opens;
+ * `load` and `compare` both drive it. */
 #ifndef SLUICE_BENCH_LOAD_JOB_H
 #define SLUICE_BENCH_LOAD_JOB_H
 
@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #define LOAD_PROCESSES_MAX 64
-#define LOAD_DRAIN_NS 1000000000ULL /* events sent within the window may still arrive so long after it */
+#define LOAD_DRAIN_NS	   1000000000ULL /* events sent within the window may still arrive so long after it */
 
 struct load_settings {
 	struct net_url to;
@@ -21,31 +21,31 @@ struct load_settings {
 
 /* What one process found, or all of them. Written by one process. */
 struct load_result {
-	uint64_t opened; /* streams with a 200 head of an event stream */
-	uint64_t failed; /* streams without */
-	uint64_t ended; /* opened streams that ended before the run did */
-	uint64_t silent; /* opened streams without any event in the window */
-	uint64_t events; /* arrived within the window: what CPU time is divided by */
-	uint64_t bytes; /* payload of those */
-	uint64_t lost, repeated; /* by sequence numbers, over the whole run */
-	uint64_t damaged; /* events whose lines contradict each other */
-	uint64_t comments; /* heartbeats and the like */
+	uint64_t opened;		      /* streams with a 200 head of an event stream */
+	uint64_t failed;		      /* streams without */
+	uint64_t ended;			      /* opened streams that ended before the run did */
+	uint64_t silent;		      /* opened streams without any event in the window */
+	uint64_t events;		      /* arrived within the window: what CPU time is divided by */
+	uint64_t bytes;			      /* payload of those */
+	uint64_t lost, repeated;	      /* by sequence numbers, over the whole run */
+	uint64_t damaged;		      /* events whose lines contradict each other */
+	uint64_t comments;		      /* heartbeats and the like */
 	uint64_t open_first_ns, open_last_ns; /* first connect and last head */
 	struct hist latency; /* of the events *sent* within the window: none is left out for being late */
-	struct hist head; /* connect to complete response head */
-	char why[160]; /* of the first failure; "" when none */
+	struct hist head;    /* connect to complete response head */
+	char why[160];	     /* of the first failure; "" when none */
 };
 
 /* One process's place in the shared memory. */
 struct load_worker {
-	_Atomic uint64_t settled; /* streams that are open or failed */
+	_Atomic uint64_t settled;     /* streams that are open or failed */
 	_Atomic uint64_t live_events; /* for progress lines; every event ever */
 	struct load_result result;
 };
 
 struct load_shared {
 	_Atomic uint64_t start_ns, stop_ns; /* the window; both 0 until it is known */
-	_Atomic bool quit; /* the run is over before any window was opened */
+	_Atomic bool quit;		    /* the run is over before any window was opened */
 	struct load_worker workers[];
 };
 
@@ -62,10 +62,12 @@ uint64_t load_job_live_events(const struct load_job *job);
 must_check int load_job_check(struct load_job *job);
 /* Opens the window now, for `seconds`. */
 void load_job_measure(struct load_job *job, double seconds);
-/* Waits for the processes to end by themselves and adds up. Negative errno; *ret is large: not for the stack. */
+/* Waits for the processes to end by themselves and adds up. Negative errno; *ret is large: not for the stack.
+ */
 must_check int load_job_finish(struct load_job *job, struct load_result *ret);
 
 /* load_worker.c: the life of one process; returns when the run is over. */
-must_check int load_worker_run(const struct load_settings *settings, unsigned index, struct load_shared *shared);
+must_check int load_worker_run(
+	const struct load_settings *settings, unsigned index, struct load_shared *shared);
 
 #endif

@@ -8,8 +8,8 @@ static const struct {
 
 bool load_result_good(const struct load_result *r)
 {
-	return r->opened && r->latency.count && !r->failed && !r->ended && !r->silent && !r->lost && !r->repeated &&
-	       !r->damaged;
+	return r->opened && r->latency.count && !r->failed && !r->ended && !r->silent && !r->lost &&
+	       !r->repeated && !r->damaged;
 }
 
 static double open_seconds(const struct load_result *r)
@@ -33,9 +33,11 @@ void load_report_table(FILE *to, const struct load_result *r, const char *url, d
 	double opening = open_seconds(r);
 	const char *style = term_style(to, load_result_good(r) ? TERM_GREEN : TERM_RED);
 
-	fprintf(to, "%s%s%s, measured for %g s\n\n", term_style(to, TERM_BOLD), url, term_style(to, TERM_PLAIN), seconds);
-	fprintf(to, "  streams   %s opened in %.2f s (%s a second), %s failed", term_count(r->opened, a), opening,
-		term_count(opening > 0 ? (uint64_t)((double)r->opened / opening) : r->opened, b), term_count(r->failed, c));
+	fprintf(to, "%s%s%s, measured for %g s\n\n", term_style(to, TERM_BOLD), url,
+		term_style(to, TERM_PLAIN), seconds);
+	fprintf(to, "  streams   %s opened in %.2f s (%s a second), %s failed", term_count(r->opened, a),
+		opening, term_count(opening > 0 ? (uint64_t)((double)r->opened / opening) : r->opened, b),
+		term_count(r->failed, c));
 	fprintf(to, ", %s ended early, %s silent\n", term_count(r->ended, a), term_count(r->silent, b));
 	fprintf(to, "  events    %s (%s a second, %.2f MB/s of payload)\n", term_count(r->events, a),
 		term_count((uint64_t)((double)r->events / seconds), b), (double)r->bytes / seconds / 1e6);
@@ -58,20 +60,21 @@ static json_t *hist_to_json(const struct hist *h)
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
-		json_object_set_new(o, quantiles[i].name, json_integer((json_int_t)hist_quantile(h, quantiles[i].q)));
+		json_object_set_new(
+			o, quantiles[i].name, json_integer((json_int_t)hist_quantile(h, quantiles[i].q)));
 	json_object_set_new(o, "count", json_integer((json_int_t)h->count));
 	return o;
 }
 
 json_t *load_result_to_json(const struct load_result *r, double seconds)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o}", "opened",
-		(json_int_t)r->opened, "failed", (json_int_t)r->failed, "ended_early", (json_int_t)r->ended, "silent",
-		(json_int_t)r->silent, "opening_s", open_seconds(r), "events", (json_int_t)r->events, "events_per_s",
-		(double)r->events / seconds, "payload_bytes", (json_int_t)r->bytes, "lost", (json_int_t)r->lost,
-		"repeated", (json_int_t)r->repeated, "damaged", (json_int_t)r->damaged, "comments",
-		(json_int_t)r->comments, "first_failure", r->why, "latency_ns", hist_to_json(&r->latency), "head_ns",
-		hist_to_json(&r->head));
+	return json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o}",
+		"opened", (json_int_t)r->opened, "failed", (json_int_t)r->failed, "ended_early",
+		(json_int_t)r->ended, "silent", (json_int_t)r->silent, "opening_s", open_seconds(r), "events",
+		(json_int_t)r->events, "events_per_s", (double)r->events / seconds, "payload_bytes",
+		(json_int_t)r->bytes, "lost", (json_int_t)r->lost, "repeated", (json_int_t)r->repeated,
+		"damaged", (json_int_t)r->damaged, "comments", (json_int_t)r->comments, "first_failure",
+		r->why, "latency_ns", hist_to_json(&r->latency), "head_ns", hist_to_json(&r->head));
 }
 
 void load_report_json(FILE *to, const struct load_result *r, double seconds)

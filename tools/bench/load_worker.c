@@ -6,9 +6,9 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-#define OPENING_MAX 64 /* connects under way at once, per process: a ramp, not a SYN flood */
+#define OPENING_MAX   64	      /* connects under way at once, per process: a ramp, not a SYN flood */
 #define HEAD_LIMIT_NS (15 * NS_PER_S) /* a stream without a response head by then has failed */
-#define CHECK_MS 20 /* how often the window and the ramp's limit are looked at */
+#define CHECK_MS      20	      /* how often the window and the ramp's limit are looked at */
 
 enum stream_state { STREAM_CONNECT, STREAM_HEAD, STREAM_OPEN, STREAM_OVER };
 
@@ -34,7 +34,7 @@ struct worker {
 	struct net_address source_address;
 	struct load_stream *streams;
 	uint64_t count; /* of `streams` */
-	uint64_t next; /* the next stream to open */
+	uint64_t next;	/* the next stream to open */
 	uint64_t opening;
 	uint64_t oldest; /* no stream before it is still opening */
 	char request[1024];
@@ -147,7 +147,8 @@ static void on_bytes(struct load_stream *s, const char *p, size_t n, uint64_t no
 		size_t used = response_next(&s->response, p, n, &body);
 
 		if (s->response.state == RESPONSE_BAD) {
-			stream_fail(s, s->response.status ? "the chunked framing was broken" : "no HTTP/1.1 head came");
+			stream_fail(s, s->response.status ? "the chunked framing was broken"
+							  : "no HTTP/1.1 head came");
 			return;
 		}
 		if (s->state == STREAM_HEAD && s->response.status)
@@ -230,7 +231,8 @@ static void open_more(struct worker *w)
 		if (err) {
 			/* As stream_fail(), but without coming back here: this loop goes on. */
 			if (!w->result->why[0])
-				snprintf(w->result->why, sizeof(w->result->why), "cannot connect: %s", strerror(-err));
+				snprintf(w->result->why, sizeof(w->result->why), "cannot connect: %s",
+					strerror(-err));
 			w->result->failed++;
 			stream_over(s);
 			settled(w);
@@ -282,8 +284,8 @@ static void sum_up(struct worker *w)
 	}
 }
 
-/* Loopback has 28,000 ports per pair of addresses: each process calls from a loopback address of its own, so that more
- * streams fit. */
+/* Loopback has 28,000 ports per pair of addresses: each process calls from a loopback address of its own, so
+ * that more streams fit. */
 static void choose_source(struct worker *w, unsigned index)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)&w->source_address.addr;

@@ -20,7 +20,8 @@ static int lookup(const char *host, const char *port, int flags, struct net_addr
 }
 
 /* Splits "host:port" or "[host]:port"; the port may be missing when `port_default` is given. */
-static int split(const char *text, size_t n, char host[static 256], char port[static 8], const char *port_default)
+static int split(
+	const char *text, size_t n, char host[static 256], char port[static 8], const char *port_default)
 {
 	const char *colon = memrchr(text, ':', n), *close = memchr(text, ']', n);
 	const char *end = text + n;

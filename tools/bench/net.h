@@ -1,5 +1,5 @@
-/* Sockets of the benchmark's tools: TCP addresses, URLs, listening, connecting. Blocking name look-ups, which is fine in
- * a tool; every fd is close-on-exec. */
+/* Sockets of the benchmark's tools: TCP addresses, URLs, listening, connecting. Blocking name look-ups, which
+ * is fine in a tool; every fd is close-on-exec. */
 #ifndef SLUICE_BENCH_NET_H
 #define SLUICE_BENCH_NET_H
 

@@ -84,20 +84,26 @@ int command_origin(int argc, char **argv)
 	const char *listen = "127.0.0.1:4000";
 	struct stream_settings *set = &o.settings;
 	const struct cli_option options[] = {
-		CLI_STRING("listen", &listen, "ADDR:PORT", "where to serve; port 0: any free one (127.0.0.1:4000)"),
-		CLI_RANGE("rate", CLI_NUMBER, &set->rate, "N", "events a second on each stream (2)", 0, 100000),
-		CLI_RANGE("size", CLI_COUNT, &set->size, "BYTES", "of an event, all lines of it (200)", 0, 1048576),
+		CLI_STRING("listen", &listen, "ADDR:PORT",
+			"where to serve; port 0: any free one (127.0.0.1:4000)"),
+		CLI_RANGE(
+			"rate", CLI_NUMBER, &set->rate, "N", "events a second on each stream (2)", 0, 100000),
+		CLI_RANGE("size", CLI_COUNT, &set->size, "BYTES", "of an event, all lines of it (200)", 0,
+			1048576),
 		CLI_SWITCH("chunked", CLI_ON, &set->chunked, "each event is one chunk (so by default)"),
 		CLI_SWITCH("no-chunked", CLI_OFF, &set->chunked, "the end of the connection ends the stream"),
-		{"silent-head", CLI_NUMBER_IF, &set->silent_s, "SECONDS", "at first only the head; or for ever", 0, 1e9,
-			1e9, false},
+		{"silent-head", CLI_NUMBER_IF, &set->silent_s, "SECONDS",
+			"at first only the head; or for ever", 0, 1e9, 1e9, false},
 		CLI_SWITCH("jitter", CLI_ON, &set->jitter, "each event anywhere within its interval"),
-		CLI_RANGE("burst", CLI_COUNT, &set->burst, "N", "N events at once, as rarely as keeps the rate", 1, 1000),
-		CLI_RANGE("events", CLI_COUNT, &set->events, "N", "a stream ends after N events (0: never)", 0, 1e15),
+		CLI_RANGE("burst", CLI_COUNT, &set->burst, "N",
+			"N events at once, as rarely as keeps the rate", 1, 1000),
+		CLI_RANGE("events", CLI_COUNT, &set->events, "N", "a stream ends after N events (0: never)",
+			0, 1e15),
 		CLI_RANGE("retry", CLI_COUNT, &set->retry_ms, "MS", "the first event says retry: MS", 0, 1e9),
 	};
 	const struct cli cli = {"origin",
-		"an event source: /events?rate=&size=&n=&retry=&burst=&silent=&jitter=&chunked=, a page at /, /json, "
+		"an event source: /events?rate=&size=&n=&retry=&burst=&silent=&jitter=&chunked=, a page at "
+		"/, /json, "
 		"/echo, /healthz",
 		options, ARRAY_LEN(options)};
 	int err;

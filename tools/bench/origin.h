@@ -1,5 +1,5 @@
-/* The event source: an HTTP/1.1 server of one thread that makes numbered, timestamped events for thousands of streams.
- * Private to the origin's files; everything lives in its one loop. */
+/* The event source: an HTTP/1.1 server of one thread that makes numbered, timestamped events for thousands of
+ * streams. Private to the origin's files; everything lives in its one loop. */
 #ifndef SLUICE_BENCH_ORIGIN_H
 #define SLUICE_BENCH_ORIGIN_H
 
@@ -11,18 +11,20 @@
 #include "request.h"
 #include "ticks.h"
 
-#define ORIGIN_PENDING_MAX (256 * 1024) /* unsent bytes a connection may hold; beyond it events are skipped */
+#define ORIGIN_PENDING_MAX                                                                                   \
+	(256 * 1024) /* unsent bytes a connection may hold; beyond it events are skipped                     \
+		      */
 
 /* What a stream does; the command line sets it, a query may change it. */
 struct stream_settings {
-	double rate; /* events a second; 0: none */
-	uint64_t size; /* bytes of an event */
-	uint64_t events; /* the stream ends after so many; 0: never */
-	uint64_t burst; /* events sent at once, every `burst` intervals; at least 1 */
+	double rate;	   /* events a second; 0: none */
+	uint64_t size;	   /* bytes of an event */
+	uint64_t events;   /* the stream ends after so many; 0: never */
+	uint64_t burst;	   /* events sent at once, every `burst` intervals; at least 1 */
 	uint64_t retry_ms; /* 0: no `retry` */
-	double silent_s; /* how long only the head is out; 0: not at all */
-	bool jitter; /* each tick anywhere within its interval */
-	bool chunked; /* else the end of the connection ends the stream */
+	double silent_s;   /* how long only the head is out; 0: not at all */
+	bool jitter;	   /* each tick anywhere within its interval */
+	bool chunked;	   /* else the end of the connection ends the stream */
 };
 
 struct origin {
@@ -32,17 +34,18 @@ struct origin {
 	struct ticks ticks;
 	struct list conns;
 	struct stream_settings settings;
-	struct buf out; /* scratch for the events of one tick */
+	struct buf out;	  /* scratch for the events of one tick */
 	uint64_t streams; /* open now */
 	uint64_t streams_ever;
-	uint64_t events; /* sent since the start */
-	uint64_t skipped; /* ticks of streams whose client was ORIGIN_PENDING_MAX behind, or that came a second late */
+	uint64_t events;  /* sent since the start */
+	uint64_t skipped; /* ticks of streams whose client was ORIGIN_PENDING_MAX behind, or that came a
+			     second late */
 	struct hist late; /* how late after its time each event left, since the last reset */
 };
 
 enum conn_phase {
-	CONN_HEAD, /* reading a request's head */
-	CONN_BODY, /* reading its body */
+	CONN_HEAD,   /* reading a request's head */
+	CONN_BODY,   /* reading its body */
 	CONN_ANSWER, /* an event stream is being sent */
 	CONN_LINGER, /* all is said; waits for the client to close */
 };

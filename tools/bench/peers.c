@@ -8,13 +8,13 @@ static const struct peer peers[] = {
 	{.name = "none", .about = "no proxy: what the origin and the load cost by themselves"},
 	{.name = "sluice-copy",
 		.about = "sluice, one worker, bytes carried in userspace",
-		.argv = {"@SLUICE@", "proxy", "--listen", "@LISTEN@", "--to", "http://@ORIGIN@", "--lane", "copy",
-			"--workers", "1", "--instance", "bench"},
+		.argv = {"@SLUICE@", "proxy", "--listen", "@LISTEN@", "--to", "http://@ORIGIN@", "--lane",
+			"copy", "--workers", "1", "--instance", "@INSTANCE@"},
 		.version = {"@SLUICE@", "--version"}},
 	{.name = "sluice-splice",
 		.about = "sluice, one worker, bytes redirected in the kernel",
-		.argv = {"@SLUICE@", "proxy", "--listen", "@LISTEN@", "--to", "http://@ORIGIN@", "--lane", "splice",
-			"--workers", "1", "--instance", "bench"},
+		.argv = {"@SLUICE@", "proxy", "--listen", "@LISTEN@", "--to", "http://@ORIGIN@", "--lane",
+			"splice", "--workers", "1", "--instance", "@INSTANCE@"},
 		.version = {"@SLUICE@", "--version"}},
 	{.name = "nginx",
 		.about = "Debian's nginx, one worker, its best settings for event streams",
@@ -22,7 +22,8 @@ static const struct peer peers[] = {
 		.argv = {"nginx", "-p", "@DIR@", "-c", "@CONF@", "-e", "stderr"},
 		.version = {"nginx", "-v"}},
 	{.name = "nginx-unchunked",
-		.about = "the same with chunked_transfer_encoding off: clients cannot tell an end from a break",
+		.about = "the same with chunked_transfer_encoding off: clients cannot tell an end from a "
+			 "break",
 		.conf = "nginx-unchunked.conf",
 		.argv = {"nginx", "-p", "@DIR@", "-c", "@CONF@", "-e", "stderr"},
 		.version = {"nginx", "-v"}},
@@ -50,7 +51,7 @@ static const char *value_of(struct slice name, const struct peer_vars *v)
 		struct slice name;
 		const char *value;
 	} table[] = {{SLICE("LISTEN"), v->listen}, {SLICE("ORIGIN"), v->origin}, {SLICE("DIR"), v->dir},
-		{SLICE("CONF"), v->conf}, {SLICE("SLUICE"), v->sluice}};
+		{SLICE("CONF"), v->conf}, {SLICE("SLUICE"), v->sluice}, {SLICE("INSTANCE"), v->instance}};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		if (slice_eq(name, table[i].name))

@@ -1,5 +1,5 @@
-/* Who can be compared: one row per contender, with the command line and config file that run it at its best for event
- * streams. Adding a peer is a row here and a file in peers/. */
+/* Who can be compared: one row per contender, with the command line and config file that run it at its best
+ * for event streams. Adding a peer is a row here and a file in peers/. */
 #ifndef SLUICE_BENCH_PEERS_H
 #define SLUICE_BENCH_PEERS_H
 
@@ -7,17 +7,18 @@
 
 #define PEER_ARGS_MAX 16
 
-/* Texts may hold @LISTEN@ and @ORIGIN@ (ADDR:PORT), @DIR@ (of its own, for files), @CONF@ (its config there), @SLUICE@. */
+/* Texts may hold these names between at signs: LISTEN and ORIGIN (ADDR:PORT), DIR (a directory of its own), CONF (its
+ * config there), SLUICE (the relay's path), INSTANCE (a name that no other comparison uses). */
 struct peer {
 	const char *name;
 	const char *about;
-	const char *conf; /* file in peers/; NULL: none */
+	const char *conf;		 /* file in peers/; NULL: none */
 	const char *argv[PEER_ARGS_MAX]; /* NULL first: no process, the load goes straight to the origin */
-	const char *version[4]; /* prints its version */
+	const char *version[4];		 /* prints its version */
 };
 
 struct peer_vars {
-	const char *listen, *origin, *dir, *conf, *sluice;
+	const char *listen, *origin, *dir, *conf, *sluice, *instance;
 };
 
 /* NULL when there is none of that name. */

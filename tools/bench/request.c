@@ -51,8 +51,8 @@ static int parse_line(struct slice line, struct request *r)
 
 	r->method = to_method(take_until(&line, ' '));
 	target = take_until(&line, ' ');
-	if (!target.n || target.p[0] != '/' || line.n != 8 || memcmp(line.p, "HTTP/1.", 7) || line.p[7] < '0' ||
-		line.p[7] > '1')
+	if (!target.n || target.p[0] != '/' || line.n != 8 || memcmp(line.p, "HTTP/1.", 7) ||
+		line.p[7] < '0' || line.p[7] > '1')
 		return -EBADMSG;
 	r->minor = (uint8_t)(line.p[7] - '0');
 	r->keep_alive = r->minor == 1;

@@ -1,5 +1,6 @@
-/* Reads one HTTP/1.1 response as a client of an event stream: status, framing, then body bytes. Bytes in, slices out;
- * no I/O. One struct per stream; response_done() frees the head. Not the relay's parser: see dechunk.h. */
+/* Reads one HTTP/1.1 response as a client of an event stream: status, framing, then body bytes. Bytes in,
+ * slices out; no I/O. One struct per stream; response_done() frees the head. Not the relay's parser: see
+ * dechunk.h. */
 #ifndef SLUICE_BENCH_RESPONSE_H
 #define SLUICE_BENCH_RESPONSE_H
 
@@ -13,17 +14,17 @@ enum response_state { RESPONSE_HEAD, RESPONSE_BODY, RESPONSE_END, RESPONSE_BAD }
 struct response {
 	struct buf head; /* raw bytes until the head is whole; kept until response_drop_head() */
 	struct dechunk chunk;
-	uint64_t left; /* of a body with a length */
+	uint64_t left;	 /* of a body with a length */
 	uint16_t status; /* 0 until the head is whole */
-	uint8_t state; /* enum response_state */
+	uint8_t state;	 /* enum response_state */
 	bool chunked, has_length;
 	bool event_stream; /* Content-Type is text/event-stream */
 };
 
 void response_init(struct response *r);
 void response_done(struct response *r);
-/* Reads on: returns the bytes used and the body bytes among them (n == 0: none). Stops behind the head, so that the caller
- * sees it before any body; call again with the rest. 1xx heads are passed over. */
+/* Reads on: returns the bytes used and the body bytes among them (n == 0: none). Stops behind the head, so
+ * that the caller sees it before any body; call again with the rest. 1xx heads are passed over. */
 size_t response_next(struct response *r, const char *p, size_t n, struct slice *ret_body);
 /* The connection ended. True when that is a legal end: close-delimited, or all had been said. */
 bool response_eof(const struct response *r);

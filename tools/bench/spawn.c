@@ -9,7 +9,8 @@
 
 #define STOP_LIMIT_NS (5 * NS_PER_S)
 
-/* In the child: never returns. The error of a failed exec goes back through `report_fd`, which a good one closes. */
+/* In the child: never returns. The error of a failed exec goes back through `report_fd`, which a good one
+ * closes. */
 static void child_exec(char *const argv[], int out_fd, const cpu_set_t *cpus, int report_fd, pid_t parent)
 {
 	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), err;

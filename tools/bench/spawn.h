@@ -1,5 +1,5 @@
-/* Starts and ends the programs that a comparison needs. Each is the leader of a process group of its own, dies with us, and
- * writes what it says to a file. Owned by `compare`. */
+/* Starts and ends the programs that a comparison needs. Each is the leader of a process group of its own,
+ * dies with us, and writes what it says to a file. Owned by `compare`. */
 #ifndef SLUICE_BENCH_SPAWN_H
 #define SLUICE_BENCH_SPAWN_H
 
@@ -7,8 +7,8 @@
 #include <sched.h>
 #include <sys/types.h>
 
-/* argv is NULL-terminated and looked up in PATH; `cpus` NULL: anywhere. Negative errno; a program that cannot be executed
- * gives -ENOENT and the like. */
+/* argv is NULL-terminated and looked up in PATH; `cpus` NULL: anywhere. Negative errno; a program that cannot
+ * be executed gives -ENOENT and the like. */
 must_check int spawn(char *const argv[], const char *log_path, const cpu_set_t *cpus, pid_t *ret_pid);
 /* True when it has ended (and was waited for). */
 bool spawn_ended(pid_t pid);

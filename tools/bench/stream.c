@@ -74,8 +74,8 @@ static void send_events(struct conn *c)
 		n = MIN(n, s->set.events - s->sent);
 	o->out.len = 0;
 	for (uint64_t i = 0; i < n; i++) {
-		struct event_spec spec = {s->seq, clock_mono_ns(), s->set.size, s->sent ? 0 : s->set.retry_ms,
-			s->set.chunked};
+		struct event_spec spec = {
+			s->seq, clock_mono_ns(), s->set.size, s->sent ? 0 : s->set.retry_ms, s->set.chunked};
 
 		if (event_make(&o->out, &spec))
 			break;

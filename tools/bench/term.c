@@ -6,8 +6,8 @@
 
 const char *term_style(FILE *to, enum term_style style)
 {
-	static const char *const codes[] = {"\033[0m", "\033[1m", "\033[2m", "\033[32m", "\033[33m", "\033[31m",
-		"\033[36m"};
+	static const char *const codes[] = {
+		"\033[0m", "\033[1m", "\033[2m", "\033[32m", "\033[33m", "\033[31m", "\033[36m"};
 	const char *term = getenv("TERM");
 	const char *no = getenv("NO_COLOR");
 

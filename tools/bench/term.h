@@ -1,5 +1,5 @@
-/* Text for eyes: numbers with units, colours where the terminal wants them, a progress line. Owned by the command that runs;
- * progress goes to stderr, so that stdout can be piped. */
+/* Text for eyes: numbers with units, colours where the terminal wants them, a progress line. Owned by the
+ * command that runs; progress goes to stderr, so that stdout can be piped. */
 #ifndef SLUICE_BENCH_TERM_H
 #define SLUICE_BENCH_TERM_H
 
@@ -20,7 +20,8 @@ const char *term_count(uint64_t v, char *out);
 /* "38.2 us", "4.07 ms", "1.20 s": three digits. */
 const char *term_ns(uint64_t ns, char *out);
 
-/* Shows one line that replaces the one before. `share` (0..1) draws a bar; < 0: none. Nothing when stderr is no terminal. */
+/* Shows one line that replaces the one before. `share` (0..1) draws a bar; < 0: none. Nothing when stderr is
+ * no terminal. */
 void term_progress(double share, const char *fmt, ...) printf_like(2, 3);
 /* Wipes it. */
 void term_progress_done(void);

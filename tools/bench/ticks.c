@@ -111,7 +111,8 @@ static void on_timer(struct source *s, uint32_t events)
 	struct ticks *ts = container_of(s, struct ticks, source);
 
 	(void)events;
-	/* The fd is edge-triggered and never read: setting it again clears it. Past deadlines fire at once. */
+	/* The fd is edge-triggered and never read: setting it again clears it. Past deadlines fire at once.
+	 */
 	ts->armed_ns = 0;
 	ticks_run(ts, clock_mono_ns(), BATCH);
 	arm(ts);

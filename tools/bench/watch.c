@@ -44,12 +44,13 @@ static void print_head(struct watch *w, uint64_t now)
 	struct slice type = response_field(r, SLICE("Content-Type")), via = response_field(r, SLICE("Via"));
 	char took[TERM_NUMBER_MAX];
 
-	printf("  %s%u%s  %.*s, head after %s", term_style(stdout, r->status == 200 ? TERM_GREEN : TERM_RED), r->status,
-		term_style(stdout, TERM_PLAIN), SLICE_FMT(type), term_ns(now - w->opened_ns, took));
+	printf("  %s%u%s  %.*s, head after %s", term_style(stdout, r->status == 200 ? TERM_GREEN : TERM_RED),
+		r->status, term_style(stdout, TERM_PLAIN), SLICE_FMT(type),
+		term_ns(now - w->opened_ns, took));
 	if (via.n)
 		printf(", via %.*s", SLICE_FMT(via));
-	printf("\n\n  %s%8s  %10s  %-*s  %12s  %s%s\n", term_style(stdout, TERM_DIM), "event", "took", BAR_MAX, "",
-		"since last", "data", term_style(stdout, TERM_PLAIN));
+	printf("\n\n  %s%8s  %10s  %-*s  %12s  %s%s\n", term_style(stdout, TERM_DIM), "event", "took",
+		BAR_MAX, "", "since last", "data", term_style(stdout, TERM_PLAIN));
 }
 
 /* A logarithmic bar: 1 us is nothing, 1 s is nearly all of it. */
@@ -83,9 +84,9 @@ static void print_event(struct watch *w, const struct event *e, uint64_t now, ui
 	if (w->last_ns)
 		term_ns(now - w->last_ns, since);
 	printf("  %8llu  %s%s%10s  %-*s%s  %12s  %s%.*s%s%s\n", (unsigned long long)e->seq,
-		term_style(stdout, TERM_BOLD), term_style(stdout, style_of(took)), term_ns(took, text), BAR_MAX, bar(took),
-		term_style(stdout, TERM_PLAIN), since, term_style(stdout, TERM_DIM), shown, e->data, cut ? "..." : "",
-		term_style(stdout, TERM_PLAIN));
+		term_style(stdout, TERM_BOLD), term_style(stdout, style_of(took)), term_ns(took, text),
+		BAR_MAX, bar(took), term_style(stdout, TERM_PLAIN), since, term_style(stdout, TERM_DIM),
+		shown, e->data, cut ? "..." : "", term_style(stdout, TERM_PLAIN));
 	fflush(stdout);
 }
 
@@ -158,7 +159,8 @@ static const char *follow(struct watch *w, int fd, uint64_t deadline)
 		if (n < 0)
 			return strerror((int)-n);
 		if (n == 0)
-			return response_eof(&w->response) ? "the stream came to its end" : "the stream broke off";
+			return response_eof(&w->response) ? "the stream came to its end"
+							  : "the stream broke off";
 		over = on_bytes(w, bytes, (size_t)n, clock_mono_ns());
 		if (over)
 			return over;
@@ -172,7 +174,8 @@ static void print_summary(const struct watch *w)
 	char a[TERM_NUMBER_MAX], b[TERM_NUMBER_MAX], c[TERM_NUMBER_MAX];
 
 	if (!h->count) {
-		printf("\n  %sno event arrived%s\n", term_style(stdout, TERM_RED), term_style(stdout, TERM_PLAIN));
+		printf("\n  %sno event arrived%s\n", term_style(stdout, TERM_RED),
+			term_style(stdout, TERM_PLAIN));
 		return;
 	}
 	printf("\n  %s%s events%s, %llu lost, %llu repeated, %llu damaged; half within %s, the slowest %s\n",
@@ -183,8 +186,8 @@ static void print_summary(const struct watch *w)
 
 static bool good(const struct watch *w)
 {
-	return w->latency.count && w->latency.count >= w->events_wanted && !w->sequence.lost && !w->sequence.repeated &&
-	       !w->damaged;
+	return w->latency.count && w->latency.count >= w->events_wanted && !w->sequence.lost &&
+	       !w->sequence.repeated && !w->damaged;
 }
 
 int command_watch(int argc, char **argv)
@@ -194,10 +197,12 @@ int command_watch(int argc, char **argv)
 	double seconds = 0;
 	const struct cli_option options[] = {
 		{"to", CLI_TEXT, &to, "URL", "the stream to open, http:// (must be given)", 0, 0, 0, true},
-		CLI_RANGE("events", CLI_COUNT, &w.events_wanted, "N", "end after N events (0: never)", 0, 1e15),
+		CLI_RANGE(
+			"events", CLI_COUNT, &w.events_wanted, "N", "end after N events (0: never)", 0, 1e15),
 		CLI_RANGE("seconds", CLI_NUMBER, &seconds, "S", "end after S seconds (0: never)", 0, 1e9),
 	};
-	const struct cli cli = {"watch", "shows the events of one stream as they arrive, and the time each took", options,
+	const struct cli cli = {"watch",
+		"shows the events of one stream as they arrive, and the time each took", options,
 		ARRAY_LEN(options)};
 	struct net_url url;
 	uint64_t deadline;

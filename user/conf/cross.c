@@ -32,7 +32,14 @@ size_t entry_count(const struct entry *e, const char *key)
 	const struct key *k = key_find(&sections[e->section], slice_of(key));
 	size_t n = document_count(document_get(e->d, e->map, key));
 
-	return MIN(n, (size_t)sections[e->section].fields[k - sections[e->section].keys].value.sequence.max);
+	return n > sections[e->section].fields[k - sections[e->section].keys].value.sequence.max ? 0 : n;
+}
+
+bool entry_lacks_list(const struct entry *e, const char *key)
+{
+	yaml_node_t *list = document_get(e->d, e->map, key);
+
+	return !list || (list->type == YAML_SEQUENCE_NODE && document_count(list) == 0);
 }
 
 struct slice entry_text(const struct entry *e, const char *key)
@@ -159,7 +166,7 @@ static void check_servers(const struct entry *upstream)
 {
 	size_t line;
 
-	if (!entry_has(upstream, "servers") || document_count(document_get(upstream->d, upstream->map, "servers")) == 0)
+	if (entry_lacks_list(upstream, "servers"))
 		entry_mistake(upstream, "servers", "a list of at least one server, found none");
 	for (size_t i = 0; i < entry_count(upstream, "servers"); i++) {
 		struct entry e = entry_of(upstream, SECTION_server, "servers", i);
@@ -191,9 +198,9 @@ void cross_check(struct document *d, struct mistakes *m)
 
 	if (top.map && top.map->type != YAML_MAPPING_NODE)
 		return;
-	if (!document_count(document_get(d, top.map, "listeners")))
+	if (entry_lacks_list(&top, "listeners"))
 		entry_mistake(&top, "listeners", "a list of at least one listener, found none");
-	if (!document_count(document_get(d, top.map, "upstreams")))
+	if (entry_lacks_list(&top, "upstreams"))
 		entry_mistake(&top, "upstreams", "a list of at least one upstream, found none");
 	for (size_t i = 0; i < entry_count(&top, "listeners"); i++)
 		check_listener(&top, i);

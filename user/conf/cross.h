@@ -21,8 +21,10 @@ struct entry entry_inner(const struct entry *parent, enum section_id section, co
 /* The top of the document. */
 struct entry entry_top(struct document *d, struct mistakes *m);
 
-/* How many entries the list under `key` has. */
+/* How many entries the list under `key` has; 0 when it is too long, which is a mistake of its own. */
 size_t entry_count(const struct entry *e, const char *key);
+/* No such key, or an empty list. */
+bool entry_lacks_list(const struct entry *e, const char *key);
 /* A key's text; p == NULL: absent. */
 struct slice entry_text(const struct entry *e, const char *key);
 /* A key's number, or that of its default; false when it has none that is allowed. */

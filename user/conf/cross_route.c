@@ -171,7 +171,7 @@ void cross_check_routes(struct document *d, struct mistakes *m)
 	struct entry top = entry_top(d, m);
 	size_t n = entry_count(&top, "routes");
 
-	if (!n)
+	if (entry_lacks_list(&top, "routes"))
 		check_target(&top, NULL);
 	for (size_t i = 0; i < n; i++) {
 		struct entry e = entry_of(&top, SECTION_route, "routes", i);

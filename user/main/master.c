@@ -24,6 +24,8 @@ static void stop(struct master *m, uint64_t window_ms)
 	m->stopping = true;
 	for (unsigned i = 0; i < m->nchildren; i++)
 		timer_stop(&m->children[i].restart);
+	/* The kernel would go on completing connections into a backlog that nobody reads. */
+	listeners_close(m);
 	sd_notify(0, "STOPPING=1");
 	if (again) {
 		log_info("told to stop again: cutting what is left");

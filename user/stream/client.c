@@ -4,6 +4,7 @@
 #include "net/tuning.h"
 #include "proto/proxy_header.h"
 #include "stream/stream.h"
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -276,8 +277,15 @@ static void client_new(struct acceptor *a, int fd, const struct sockaddr_any *pe
 	const struct settings *settings = env->now->settings;
 	struct client *c;
 
-	if (fd >= env->fd_limit - FD_RESERVE_CLIENTS)
-		close_one_idle(env);
+	if (fd >= env->fd_limit - FD_RESERVE_CLIENTS && close_one_idle(env)) {
+		int lower = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+		/* The place that came free has a lower number, and the number is what is judged by. */
+		if (lower >= 0) {
+			close(fd);
+			fd = lower;
+		}
+	}
 	c = fd < env->fd_limit - FD_RESERVE_CLIENTS ? slab_take(&env->clients) : NULL;
 	if (!c) {
 		refuse_connection(env, fd);

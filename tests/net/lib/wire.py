@@ -97,7 +97,7 @@ class Body:
         if end < 0:
             return False
         size_line = bytes(buf[:end])
-        if not re.match(rb"^[0-9A-Fa-f]{1,16}$", size_line.split(b";")[0].rstrip()):
+        if not re.match(rb"^[0-9A-Fa-f]{1,16}$", size_line.split(b";")[0]):
             raise BadMessage(f"chunk size {size_line[:60]!r}")
         size = int(size_line.split(b";")[0], 16)
         if size == 0:
@@ -118,13 +118,17 @@ class Body:
         del buf[: end + 4 + size]
         return True
 
-    def pump(self, timeout):
-        """Takes what is there, or waits for more; False when nothing more will come."""
+    def _take_all(self):
         took = False
-        while not self.complete and self._take():
+        while self._take():
             took = True
         if took:
             self.times.append((self.wire.last_time, len(self.payload)))
+        return took
+
+    def pump(self, timeout):
+        """Takes what is there, or waits for more; False when nothing more will come."""
+        if self._take_all():
             return True
         if self.complete or self.wire.end:
             return False
@@ -133,6 +137,7 @@ class Body:
 
     def partial(self):
         """Payload so far, bytes of a chunk that is still arriving included."""
+        self._take_all()
         buf = bytes(self.wire.buf)
         if self.framing != "chunked" or self.complete or b"\r\n" not in buf:
             return bytes(self.payload)
@@ -153,8 +158,6 @@ class Body:
             if time.monotonic() >= stop:
                 raise NotInTime(f"no {what!r} in {timeout} s; payload so far {self.partial()[-200:]!r}")
             self.pump(max(0.0, min(stop - time.monotonic(), timeout)))
-        while self._take():
-            pass
         return self.partial()
 
     def to_end(self, timeout=TIMEOUT):

@@ -1,4 +1,5 @@
-/* The pure parts of the comparison: whose CPU time it was, medians and ratios, config files, options, URLs. */
+/* The pure parts of the comparison: whose CPU time it was, medians and ratios, config files, options, URLs.
+ */
 #include "cmocka_first.h"
 #include "../cli.h"
 #include "../compare.h"
@@ -32,14 +33,15 @@ static void test_stat_of_the_machine(void **state)
 static void test_cpu_between_samples(void **state)
 {
 	struct cpu_task a[] = {{5, CPU_ORIGIN, 100}, {6, CPU_LOAD, 50}, {7, CPU_CONTENDER, 1000}};
-	struct cpu_task b[] = {{5, CPU_ORIGIN, 160}, {7, CPU_CONTENDER, 30}, {8, CPU_CONTENDER, 7}, {9, CPU_OTHER, 4}};
+	struct cpu_task b[] = {
+		{5, CPU_ORIGIN, 160}, {7, CPU_CONTENDER, 30}, {8, CPU_CONTENDER, 7}, {9, CPU_OTHER, 4}};
 	struct cpu_sample before = {.tasks = a, .count = 3}, after = {.tasks = b, .count = 4, .busy_ns = 9};
 	struct cpu_use use;
 
 	(void)state;
 	cpu_between(&before, &after, &use);
 	assert_int_equal(use.ns[CPU_ORIGIN], 60);
-	assert_int_equal(use.ns[CPU_LOAD], 0); /* it ended */
+	assert_int_equal(use.ns[CPU_LOAD], 0);	     /* it ended */
 	assert_int_equal(use.ns[CPU_CONTENDER], 37); /* 7 is a new thread with an old number */
 	assert_int_equal(use.ns[CPU_OTHER], 4);
 	assert_int_equal(cpu_use_total(&use), 97);
@@ -77,7 +79,8 @@ static void test_spread_and_ratio(void **state)
 	}
 	s = compare_spread(&a, METRIC_P50);
 	assert_true(s.median == 5 && s.min == 2 && s.max == 8);
-	assert_true(compare_ratio(&a, &b, METRIC_P50, &s)); /* 4, 0.5, 2; the fourth has nothing to divide by */
+	assert_true(
+		compare_ratio(&a, &b, METRIC_P50, &s)); /* 4, 0.5, 2; the fourth has nothing to divide by */
 	assert_true(s.median == 2 && s.min == 0.5 && s.max == 4);
 	b.count = 2;
 	assert_true(compare_above(&a, &b, METRIC_P50, &s)); /* 6, -2 */
@@ -89,7 +92,7 @@ static void test_spread_and_ratio(void **state)
 
 static void test_peer_texts(void **state)
 {
-	const struct peer_vars vars = {"1.2.3.4:5", "6.7.8.9:10", "/d", "/d/c", "/s"};
+	const struct peer_vars vars = {"1.2.3.4:5", "6.7.8.9:10", "/d", "/d/c", "/s", "i"};
 	_cleanup_buf_ struct buf out = {0};
 	char *argv[PEER_ARGS_MAX] = {NULL};
 

@@ -14,7 +14,8 @@ static int parse(const char *text, struct request *r)
 
 static void test_request(void **state)
 {
-	static const char text[] = "GET /events?rate=5&n=10 HTTP/1.1\r\nHost: x\r\nLAST-EVENT-ID:  41 \r\n\r\nrest";
+	static const char text[] =
+		"GET /events?rate=5&n=10 HTTP/1.1\r\nHost: x\r\nLAST-EVENT-ID:  41 \r\n\r\nrest";
 	struct request r;
 	struct slice v;
 
@@ -72,7 +73,7 @@ static void on_due(struct tick *t, uint64_t now_ns)
 		assert_int_equal(ticks_set(c->ticks, t, t->due_ns + c->again_after), 0);
 }
 
-#define TICKS 500
+#define TICKS  500
 #define FAR_NS (1ULL << 60) /* the timerfd must not fire during the test */
 
 static void test_ticks_run_in_order(void **state)
@@ -113,7 +114,8 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Whatever the number of streams, no two come closer than a third of their even distance, and no gap exceeds two of it. */
+/* Whatever the number of streams, no two come closer than a third of their even distance, and no gap exceeds
+ * two of it. */
 static void test_phases_are_spread(void **state)
 {
 	static const size_t counts[] = {2, 10, 100, 777, 1000};

@@ -1,4 +1,5 @@
-/* The receiving side: response head, chunks, events, order. Every text is fed whole and cut at every place. */
+/* The receiving side: response head, chunks, events, order. Every text is fed whole and cut at every place.
+ */
 #include "cmocka_first.h"
 #include "../event_make.h"
 #include "../events.h"
@@ -47,13 +48,14 @@ static void feed_cut(struct seen *s, const char *text, size_t n, size_t cut)
 }
 
 #define SSE_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-#define CHUNKED SSE_HEAD "Transfer-Encoding: chunked\r\n\r\n"
+#define CHUNKED	 SSE_HEAD "Transfer-Encoding: chunked\r\n\r\n"
 
 static void test_chunked_stream_cut_anywhere(void **state)
 {
-	static const char text[] = CHUNKED "1e\r\nid: 7\ndata: {\"seq\":7,\"t\":123}\n\r\n1;x=y\r\n\n\r\n"
-					   "3\r\n: h\r\n2\r\n\n\n\r\n20\r\nid: 8\r\ndata: {\"seq\":8,\"t\":4}\r\n\r\n\r\n"
-					   "0\r\nTrailer: x\r\n\r\n";
+	static const char text[] =
+		CHUNKED "1e\r\nid: 7\ndata: {\"seq\":7,\"t\":123}\n\r\n1;x=y\r\n\n\r\n"
+			"3\r\n: h\r\n2\r\n\n\n\r\n20\r\nid: 8\r\ndata: {\"seq\":8,\"t\":4}\r\n\r\n\r\n"
+			"0\r\nTrailer: x\r\n\r\n";
 	static struct seen s;
 
 	(void)state;
@@ -107,7 +109,8 @@ static void test_close_delimited_and_lengths(void **state)
 {
 	static const char open[] = SSE_HEAD "\r\nid: 1\ndata: {\"seq\":1,\"t\":1}\n\n";
 	static const char length[] = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcd";
-	static const char interim[] = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
+	static const char interim[] =
+		"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
 	static struct seen s;
 
 	(void)state;
@@ -166,7 +169,8 @@ static void test_bad_framing_is_seen(void **state)
 
 static void test_damaged_events_are_told(void **state)
 {
-	static const char text[] = "id: 1\ndata: {\"seq\":2,\"t\":5}\n\ndata: {\"seq\":3,\"t\":5\n\ndata\n\n\n";
+	static const char text[] =
+		"id: 1\ndata: {\"seq\":2,\"t\":5}\n\ndata: {\"seq\":3,\"t\":5\n\ndata\n\n\n";
 	struct events e = {0};
 	struct event got[4];
 	size_t n = 0, at = 0;
@@ -195,7 +199,7 @@ static void test_sequence(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(came); i++)
 		sequence_see(&s, came[i]);
-	assert_int_equal(s.lost, 2); /* 43 and 44, which came too late to be in order */
+	assert_int_equal(s.lost, 2);	 /* 43 and 44, which came too late to be in order */
 	assert_int_equal(s.repeated, 2); /* that 44, and the second 46 */
 	assert_int_equal(s.next, 48);
 }

@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+"""Runs the suites one after the other and counts: tests/run.py [SUITE ...]. Ends with 'N passed, N failed, N skipped'.
+
+Each suite is a command and a reader of its output; a suite that dies without counting is a failure of its own."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("BUILD", "build")
+ASAN = os.environ.get("ASAN_BUILD", "build-asan")
+FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "10"))
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-p", "no:randomly"]
+SANITIZERS = {
+    "ASAN_OPTIONS": "abort_on_error=0:exitcode=99:detect_leaks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "LSAN_OPTIONS": "suppressions=" + os.path.join(ROOT, "tests", "lsan.supp") + ":print_suppressions=0",
+}
+
+
+class Count:
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def run(argv, env=None, timeout=1200):
+    """Output and status of one command; the output also goes to the terminal when it failed."""
+    e = dict(os.environ, **(env or {}))
+    try:
+        p = subprocess.run(argv, cwd=ROOT, env=e, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                           stdin=subprocess.DEVNULL)
+        text, status = p.stdout.decode("utf-8", "replace"), p.returncode
+    except subprocess.TimeoutExpired as err:
+        text, status = (err.stdout or b"").decode("utf-8", "replace") + f"\ntimed out after {timeout} s", 124
+    if status != 0:
+        print(f"--- {shlex.join(argv)}: status {status}\n{text}\n---", flush=True)
+    return text, status
+
+
+def count_cmocka(text, status):
+    def total(pattern):
+        return sum(int(n) for n in re.findall(pattern, text, re.M))
+
+    c = Count(total(r"^\[  PASSED  \] (\d+) test"), total(r"^\[  FAILED  \] (\d+) test"),
+              total(r"^\[  SKIPPED \] (\d+) test"))
+    if status != 0 and not c.failed:
+        c.failed = 1
+    return c
+
+
+def count_pytest(text, status):
+    c = Count()
+    lines = [l for l in text.splitlines() if re.search(r"\d+ (passed|failed|skipped|error)", l)]
+    last = lines[-1] if lines else ""
+    for n, what in re.findall(r"(\d+) (passed|failed|skipped|error)", last):
+        if what == "passed":
+            c.passed += int(n)
+        elif what == "skipped":
+            c.skipped += int(n)
+        else:
+            c.failed += int(n)
+    for line in text.splitlines():
+        if line.startswith("SKIPPED"):
+            print("  " + line)
+    if status != 0 and not c.failed:
+        c.failed = 1
+    return c
+
+
+def binaries(folder):
+    d = os.path.join(ROOT, folder)
+    if not os.path.isdir(d):
+        return []
+    names = sorted(n for n in os.listdir(d) if re.fullmatch(r"(test|fuzz)_\w+", n))
+    return [os.path.join(folder, n) for n in names]
+
+
+def suite_unit(build=BUILD, env=None):
+    c = Count()
+    for b in binaries(f"{build}/tests"):
+        c.add(count_cmocka(*run([b], env=env, timeout=180)))
+    return c
+
+
+def suite_bpf(build=BUILD, env=None):
+    c = Count()
+    if os.geteuid() != 0:
+        print("  SKIPPED bpf: loading BPF programs takes root")
+        return Count(skipped=1)
+    for b in binaries(f"{build}/tests-bpf"):
+        c.add(count_cmocka(*run([b], env=env, timeout=300)))
+    return c
+
+
+def suite_fuzz():
+    c = Count()
+    for b in binaries(f"{BUILD}/fuzz"):
+        name = os.path.basename(b)
+        work = f"{BUILD}/fuzz/work/{name}"
+        os.makedirs(os.path.join(ROOT, work), exist_ok=True)
+        argv = [b, f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=0",
+                "-verbosity=0", "-max_len=4096", work, f"tests/fuzz/corpus/{name}"]
+        _, status = run(argv, timeout=FUZZ_SECONDS * 4 + 60)
+        c.add(Count(passed=1) if status == 0 else Count(failed=1))
+    return c
+
+
+def pytest_suite(paths, env=None, extra=(), timeout=1200):
+    paths = [p for p in paths if os.path.exists(os.path.join(ROOT, p))]
+    return count_pytest(*run(PYTEST + list(extra) + paths, env=env, timeout=timeout))
+
+
+def suite_differential():
+    return pytest_suite(["tests/fuzz/differential"], env={"H1_DUMP": f"{BUILD}/tests/h1_dump"})
+
+
+def suite_net():
+    return pytest_suite(["tests/net"], env={"SLUICE_BIN": f"{BUILD}/sluice"}, extra=["-n", "4"])
+
+
+def suite_browser():
+    return pytest_suite(["tests/browser"], env={"SLUICE_BIN": f"{BUILD}/sluice"})
+
+
+def suite_lane():
+    """The same black-box suite with every stream on the splice lane that can take it."""
+    return pytest_suite(["tests/net"], env={"SLUICE_BIN": f"{BUILD}/sluice", "SLUICE_LANE": "auto"}, extra=["-n", "4"])
+
+
+def suite_asan():
+    c = suite_unit(ASAN, env=SANITIZERS)
+    env = dict(SANITIZERS, SLUICE_BIN=f"{ASAN}/sluice")
+    c.add(pytest_suite(["tests/net"], env=env, extra=["-n", "4"]))
+    return c
+
+
+def suite_valgrind():
+    return pytest_suite(["tests/leak"], env={"SLUICE_BIN": f"{BUILD}/sluice"}, extra=["--timeout", "600"])
+
+
+def suite_kernel():
+    return pytest_suite(["tests/kernel"], extra=["--timeout", "600"])
+
+
+def suite_docs():
+    return pytest_suite(["tests/docs"], env={"SLUICE_BIN": f"{BUILD}/sluice"})
+
+
+SUITES = {
+    "unit": suite_unit,
+    "docs": suite_docs,
+    "bpf": suite_bpf,
+    "net": suite_net,
+    "lane": suite_lane,
+    "browser": suite_browser,
+    "fuzz": suite_fuzz,
+    "differential": suite_differential,
+    "asan": suite_asan,
+    "valgrind": suite_valgrind,
+    "kernel": suite_kernel,
+}
+
+
+def main():
+    names = sys.argv[1:] or list(SUITES)
+    unknown = [n for n in names if n not in SUITES]
+    if unknown:
+        sys.exit(f"no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")
+    total = Count()
+    for name in names:
+        begin = time.monotonic()
+        print(f"== {name}", flush=True)
+        c = SUITES[name]()
+        if c.passed + c.failed + c.skipped == 0:
+            print(f"  {name}: no test ran")
+            c.failed = 1
+        print(f"  {name}: {c} in {time.monotonic() - begin:.0f} s", flush=True)
+        total.add(c)
+    print(total)
+    sys.exit(1 if total.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
