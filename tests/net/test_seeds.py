@@ -90,11 +90,12 @@ def test_nginx_in_front_does_not_buffer(rig):
 
 
 def test_heartbeat_keeps_a_hasty_nginx_in_front_alive(rig):
-    """Seed 4: a proxy in front that cuts after 1 s of silence (for 60 s) never sees that much."""
+    """Seed 4: a proxy in front that cuts after 1 s of silence (for 60 s) never sees that much, from the first byte on:
+    before it no comment may stand, a byte order mark might come."""
     origin = rig.origin()
     relay = rig.relay(origin, route={"heartbeat": "300ms"})
     nginx = rig.nginx(relay_as_origin(relay), location=NGINX_TUNED + " proxy_read_timeout 1s;")
-    silence_is_not_cut(nginx.addr, origin)
+    silence_is_not_cut(nginx.addr, origin, b"data: first\n\n")
 
 
 def test_without_heartbeat_the_hasty_nginx_cuts(rig):
@@ -103,7 +104,7 @@ def test_without_heartbeat_the_hasty_nginx_cuts(rig):
     relay = rig.relay(origin, route={"heartbeat": 0})
     nginx = rig.nginx(relay_as_origin(relay), location=NGINX_TUNED + " proxy_read_timeout 1s;")
     with pytest.raises(SeedFailure) as failure:
-        silence_is_not_cut(nginx.addr, origin)
+        silence_is_not_cut(nginx.addr, origin, b"data: first\n\n")
     assert failure.value.reason == "cut while silent"
 
 

@@ -7,8 +7,8 @@
 
 #define PEER_ARGS_MAX 16
 
-/* Texts may hold these names between at signs: LISTEN and ORIGIN (ADDR:PORT), DIR (a directory of its own), CONF (its
- * config there), SLUICE (the relay's path), INSTANCE (a name that no other comparison uses). */
+/* Texts may hold these names between at signs: LISTEN and ORIGIN (ADDR:PORT), DIR (a directory of its own),
+ * CONF (its config there), SLUICE (the relay's path), INSTANCE (a name that no other comparison uses). */
 struct peer {
 	const char *name;
 	const char *about;

@@ -17,8 +17,6 @@ enum sluice_lane lane_choose(const struct lane_facts *f, enum sluice_lane_reason
 		*ret_reason = SLUICE_REASON_SMALL;
 	else if (f->transform)
 		*ret_reason = SLUICE_REASON_TRANSFORM;
-	else if (f->policy)
-		*ret_reason = SLUICE_REASON_POLICY;
 	else if (!f->kernel)
 		*ret_reason = SLUICE_REASON_KERNEL;
 	else {

@@ -13,7 +13,6 @@ struct lane_facts {
 	bool stream; /* an event stream, or a route that streams */
 	bool splice_downloads; /* the route wants other bodies spliced as well */
 	bool transform; /* the body is changed on its way (chunks unpacked for HTTP/1.0) */
-	bool policy; /* the slow-client policy needs every byte in userspace */
 	bool endless; /* no known length */
 	uint64_t left; /* bytes of a body of known length */
 };

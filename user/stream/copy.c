@@ -15,15 +15,19 @@ enum body_result {
 	BODY_GONE, /* the client does not take any more */
 };
 
+/* Policy `drop` at work: lag.c takes the payload apart into events, and counts them. */
+static bool by_event(const struct stream *s)
+{
+	return s->resp.drops && (s->resp.reframe || s->resp.in != H1_BODY_CHUNKED);
+}
+
 static void note_payload(struct stream *s, struct slice payload)
 {
 	struct sluice_ctl *c = s->ctl;
 
 	if (!c->first_event_ns)
 		c->first_event_ns = loop_now_ns(s->env->loop);
-	if (!s->resp.events)
-		return;
-	if (!s->resp.reframe || s->route->slow != SLOW_DROP)
+	if (s->resp.events && !by_event(s))
 		sse_feed(&s->resp.sse, payload.p, payload.n);
 }
 
@@ -35,32 +39,61 @@ static void note_events(struct stream *s)
 
 static int put_payload(struct stream *s, struct slice payload)
 {
-	if (s->route->slow == SLOW_DROP && s->resp.events)
+	if (by_event(s))
 		return lag_payload(s, payload.p, payload.n);
 	return out_payload(s, payload.p, payload.n);
+}
+
+/* Policy `drop`, between the upstream's chunks: they pass as they are while the client keeps up, and are made anew while it does
+ * not, so that events can be left out. `raw` is the start of the bytes not yet sent on as they are. */
+static int choose_framing(struct stream *s, const char *p, size_t used, size_t *raw)
+{
+	bool lags = backlog_len(&s->to_client) || lag_active(s);
+	int err = 0;
+
+	if (!s->resp.drops || s->resp.out != H1_BODY_CHUNKED || lags == s->resp.reframe)
+		return 0;
+	if (lags)
+		err = out_send(s, p + *raw, used - *raw, false);
+	*raw = used;
+	s->resp.reframe = lags;
+	return err;
+}
+
+/* The reader goes on from one chunk into the next; under policy `drop` it has to stop in between. */
+static size_t portion(const struct stream *s, size_t n)
+{
+	if (likely(!s->resp.drops))
+		return n;
+	if (s->resp.chunk.state == CHUNK_DATA_CR)
+		return MIN(n, (size_t)2);
+	return s->resp.chunk.state == CHUNK_DATA_LF ? 1 : n;
 }
 
 /* Chunks are checked and followed; unless they are made anew, the bytes go on as they came. */
 static enum body_result take_chunked(struct stream *s, const char *p, size_t n, size_t *ret_used)
 {
 	struct chunk_reader *r = &s->resp.chunk;
-	size_t used = 0;
+	size_t used = 0, raw = 0;
 	int err = 0;
 
 	while (used < n && !err && r->state != CHUNK_DONE && r->state != CHUNK_BAD) {
-		struct chunk_step step = chunk_next(r, p + used, n - used);
+		struct chunk_step step;
 
+		if (unlikely(s->resp.drops) && chunk_at_boundary(r))
+			err = choose_framing(s, p, used, &raw);
+		step = chunk_next(r, p + used, portion(s, n - used));
 		used += step.used;
 		if (step.payload.n) {
 			note_payload(s, step.payload);
-			if (s->resp.reframe)
+			if (s->resp.reframe && !err)
 				err = put_payload(s, step.payload);
 		}
 	}
 	s->ctl->chunks = r->chunks;
 	*ret_used = used;
 	if (!err && !s->resp.reframe)
-		err = out_send(s, p, used, false);
+		err = out_send(s, p + raw, used - raw, false);
 	if (err)
 		return BODY_GONE;
 	if (r->state == CHUNK_BAD)
@@ -74,7 +107,7 @@ static enum body_result take_plain(struct stream *s, const char *p, size_t n, si
 
 	note_payload(s, (struct slice){p, used});
 	*ret_used = used;
-	if (s->resp.reframe ? put_payload(s, (struct slice){p, used}) : out_send(s, p, used, false))
+	if (by_event(s) ? put_payload(s, (struct slice){p, used}) : out_send(s, p, used, false))
 		return BODY_GONE;
 	if (s->resp.in != H1_BODY_LENGTH)
 		return BODY_MORE;

@@ -31,8 +31,8 @@ static void plan_body(struct stream *s, const struct h1_response *resp)
 	b->left = resp->content_length;
 	b->stream = is_stream(s, resp);
 	b->events = resp->event_stream && !resp->encoded && s->route->stream != STREAM_OFF;
-	b->reframe = (b->in == H1_BODY_CHUNKED && b->out != H1_BODY_CHUNKED) ||
-		     (s->route->slow == SLOW_DROP && b->events && b->in != H1_BODY_LENGTH);
+	b->reframe = b->in == H1_BODY_CHUNKED && b->out != H1_BODY_CHUNKED;
+	b->drops = s->route->slow == SLOW_DROP && b->events && b->in != H1_BODY_LENGTH;
 	chunk_init(&b->chunk);
 	sse_init(&b->sse);
 	s->up_keep = resp->keep_alive && resp->framing != H1_BODY_CLOSE;

@@ -52,8 +52,7 @@ void lane_choose_for(struct stream *s)
 		.upstream_unix = s->lease.addr.sa.sa_family == AF_UNIX,
 		.stream = s->resp.stream,
 		.splice_downloads = s->route->splice_downloads,
-		.transform = s->resp.in == H1_BODY_CHUNKED && s->resp.out != H1_BODY_CHUNKED,
-		.policy = s->resp.reframe,
+		.transform = s->resp.reframe,
 		.endless = s->resp.in != H1_BODY_LENGTH,
 		.left = s->resp.left,
 	};
@@ -98,7 +97,7 @@ void lane_try(struct stream *s)
 	int err;
 
 	if (s->lane_best != SLUICE_LANE_SPLICE || s->state != STREAM_COPY || !s->req.done || s->up.fin ||
-		s->up.dead || s->up.readable || backlog_len(&s->to_client) || lag_active(s))
+		s->up.dead || s->up.readable || backlog_len(&s->to_client) || lag_active(s) || s->resp.reframe)
 		return;
 	if (loop_mod(loop, &s->up.source, UPSTREAM_SPLICE_EVENTS))
 		return;

@@ -84,6 +84,7 @@ struct request_body {
 struct response_body {
 	enum h1_framing in, out; /* upstream's framing, and the client's */
 	bool reframe; /* payload is taken out of its chunks, and put into new ones when `out` is CHUNKED */
+	bool drops; /* policy `drop` may leave events out: then `reframe` comes and goes with the client's lag */
 	bool events; /* is an event stream whose text can be read: counted, heartbeats */
 	bool stream; /* treated as one: never idle-cut early, small send buffer */
 	bool done; /* the framing said that this was the end */

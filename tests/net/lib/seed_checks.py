@@ -143,10 +143,12 @@ def does_not_invite_compression(addr, origin):
     client.close()
 
 
-def silence_is_not_cut(addr, origin):
+def silence_is_not_cut(addr, origin, first=b""):
     """Seed 4: the connection drops every ~60 s. An event stream may be silent for longer than other responses may."""
     client, up, _ = _open(addr, origin)
     up.stream_head()
+    if first:
+        up.part(first)
     stop = time.monotonic() + SILENCE
     while time.monotonic() < stop and not up.end:
         up.fill(stop - time.monotonic())
@@ -155,6 +157,7 @@ def silence_is_not_cut(addr, origin):
     sent = up.event("after the silence")
     body = client.response_body(client.final_head())
     body.until(sent)
+    assert body.partial().startswith(first)
     client.close()
 
 
