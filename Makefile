@@ -29,6 +29,9 @@ BENCH_SRC := $(wildcard tools/bench/*.c)
 CTL_SRC := $(wildcard tools/ctl/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+BENCH_TEST := $(wildcard tools/bench/test/test_*.c)
+UNIT_BIN += $(BENCH_TEST:tools/bench/test/test_%.c=$(BUILD)/tests/test_bench_%)
+BENCH_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/bench/main.c,$(BENCH_SRC)))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(BUILD)/sluice $(if $(BENCH_SRC),$(BUILD)/sluice-bench) $(if $(CTL_SRC),$(BUILD)/sluicectl)
 
@@ -54,7 +57,7 @@ fuzzers: $(FUZZ_BIN)
 # An origin, the relay and a stream through it; DEMO_SECONDS=10 ends by itself.
 demo: deps
 	$(Q)$(MAKE) --no-print-directory programs
-	$(Q)tools/demo/demo.sh
+	$(Q)BUILD=$(BUILD) tools/demo/demo.sh
 
 # Every suite, or some: make test SUITES="unit net". Ends with the number of tests.
 SUITES ?=
@@ -91,6 +94,11 @@ $(BUILD)/sluicectl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/tools/bench/page.o: tools/bench/page.html
+$(BUILD)/tests/test_bench_%: $(BUILD)/tools/bench/test/test_%.o $(BENCH_PARTS) $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -114,6 +122,7 @@ UNITDIR ?= /lib/systemd/system
 install: build
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/sluice
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(filter-out $(BUILD)/sluice,$(PROGRAMS))
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sluice/peers tools/bench/peers/*.conf
 	install -D -m 644 conf/sluice.yaml.example $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.yaml.example
 	install -D -m 644 conf/sluice.service $(DESTDIR)$(UNITDIR)/sluice.service
 	sed -i 's,@SBINDIR@,$(PREFIX)/sbin,; s,@SYSCONFDIR@,$(SYSCONFDIR),' $(DESTDIR)$(UNITDIR)/sluice.service

@@ -43,9 +43,12 @@ bool ipv6_valid(struct slice text)
 /* The halves of "host:port" as text; an IPv6 literal must stand in brackets, so that its colons are its own. */
 static int split(struct slice text, struct slice *ret_host, struct slice *ret_port, bool *ret_brackets)
 {
-	const char *end = text.p + text.n, *colon, *close;
+	const char *end, *colon, *close;
 
-	if (text.n && text.p[0] == '[') {
+	if (!text.n)
+		return -EINVAL;
+	end = text.p + text.n;
+	if (text.p[0] == '[') {
 		close = memchr(text.p, ']', text.n);
 		if (!close || close + 1 == end || close[1] != ':')
 			return -EINVAL;
@@ -54,7 +57,7 @@ static int split(struct slice text, struct slice *ret_host, struct slice *ret_po
 		*ret_brackets = true;
 		return 0;
 	}
-	colon = text.n ? memchr(text.p, ':', text.n) : NULL;
+	colon = memchr(text.p, ':', text.n);
 	if (!colon)
 		return -EINVAL;
 	*ret_host = (struct slice){text.p, (size_t)(colon - text.p)};

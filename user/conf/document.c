@@ -60,7 +60,8 @@ static void syntax_error(const yaml_parser_t *p, struct slice text, struct mista
 	size_t at = p->problem_mark.index;
 	const char *tab = "";
 
-	if (p->error == YAML_MEMORY_ERROR) {
+	/* Some of libyaml's own failed copies end the parse without a word. */
+	if (p->error == YAML_MEMORY_ERROR || !p->problem) {
 		m->err = -ENOMEM;
 		return;
 	}

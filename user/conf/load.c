@@ -21,7 +21,8 @@ static int build_from(const char *name, struct slice yaml, struct settings **ret
 	cyaml_err_t bad = cyaml_load_data((const uint8_t *)yaml.p, yaml.n, &cyaml, &schema_top, &raw, NULL);
 	int err;
 
-	if (bad == CYAML_ERR_OOM)
+	/* libyaml wrote this text itself, so all that its parser can fail at is memory. */
+	if (bad == CYAML_ERR_OOM || bad == CYAML_ERR_LIBYAML_PARSER_INIT || bad == CYAML_ERR_LIBYAML_PARSER)
 		return -ENOMEM;
 	err = bad == CYAML_OK && raw ? settings_build(raw, ret) : -EINVAL;
 	cyaml_free(&cyaml, &schema_top, raw, 0);

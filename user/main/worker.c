@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "main/control.h"
 #include "main/privileges.h"
+#include "main/sandbox.h"
 #include "stream/client.h"
 #include "stream/stream.h"
 #include <malloc.h>
@@ -247,6 +248,8 @@ static int serve(struct worker *w, const struct worker_start *start)
 		err = watch_notes(&w->env, start->splice);
 	if (!err)
 		err = privileges_drop(w->env.now->settings->user);
+	if (!err)
+		err = sandbox_enter(start->splice != NULL);
 	if (!err)
 		err = control_say(start->control_fd, CONTROL_READY, 0);
 	if (!err)

@@ -14,6 +14,7 @@ from .wire import TIMEOUT, connect
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BIN = os.path.join(ROOT, os.environ.get("SLUICE_BIN", "build/sluice"))
 BENCH = os.path.join(ROOT, os.environ.get("SLUICE_BENCH", os.path.join(os.path.dirname(BIN), "sluice-bench")))
+LANE = os.environ.get("SLUICE_TEST_LANE", "copy")  # the suite holds for every lane
 ILL = re.compile(
     r"Sanitizer|runtime error:|was ended by signal|\) ended with status|access log's process .* has ended|"
     r"please report this|do not end; killing|worker ends:|stack smashing|corrupted|Assertion"
@@ -174,7 +175,7 @@ def config(to=None, directory=None, route=None, upstream=None, listener=None, **
     servers = [] if to is None else [{"address": t} for t in ([to] if isinstance(to, str) else to)]
     out = {
         "workers": 1,
-        "lane": "copy",
+        "lane": LANE,
         "drain": "200ms",
         "listeners": [{"listen": "127.0.0.1:0", **(listener or {})}],
         "upstreams": [{"name": "app", "servers": servers, **(upstream or {})}],

@@ -6,7 +6,7 @@ import tempfile
 
 from .origin import Origin
 from .peers import ORIGINS, EventSourceClient, Nginx
-from .relay import Relay, config, instance_name, write_config
+from .relay import LANE, Relay, config, instance_name, write_config
 from .wire import connect
 
 
@@ -60,7 +60,7 @@ class Rig:
         directory = self._new_directory()
         relay = self._keep(
             Relay(
-                ["proxy", "--listen", "127.0.0.1:0", "--to", to if isinstance(to, str) else to.url, "--lane", "copy",
+                ["proxy", "--listen", "127.0.0.1:0", "--to", to if isinstance(to, str) else to.url, "--lane", LANE,
                  "--workers", "1", "--instance", instance_name(directory),
                  "--admin", os.path.join(directory, "admin.sock"), *args],
                 directory,
