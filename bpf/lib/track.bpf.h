@@ -49,8 +49,12 @@ static __always_inline bool has_byte(__u64 word, __u64 pattern)
 
 static __always_inline void scan_byte(struct walk *w, __u32 byte)
 {
-	__u32 next = sse_next[(w->sse & (SSE_ROWS - 1)) * SSE_CLASSES + (sse_class[byte & 0xff] & (SSE_CLASSES - 1))];
+	__u64 at = (__u64)w->sse * SSE_CLASSES | sse_class[byte & 0xff];
+	__u32 next;
 
+	/* The verifier of 6.1 loses the bounds in the sum; the compiler must not know that the mask changes nothing. */
+	asm volatile("" : "+r"(at));
+	next = sse_next[at & (SSE_ROWS * SSE_CLASSES - 1)];
 	w->events += next >> 7;
 	w->sse = next & (SSE_ROWS - 1);
 }

@@ -6,7 +6,6 @@ busybox, the binaries and their libraries; the results come back over the serial
 the package) is a printed skip, never a pass. Exit: 0 all that ran passed, 1 a test failed, 77 nothing could be run.
 """
 import argparse
-import functools
 import gzip
 import os
 import re
@@ -146,15 +145,6 @@ def initramfs(path, binaries, root):
         f.write(out)
 
 
-@functools.lru_cache
-def accel(choice):
-    if choice != "auto":
-        return choice
-    probe = subprocess.run(["qemu-system-x86_64", "-accel", "kvm", "-M", "none", "-display", "none", "-S", "-monitor", "stdio"],
-        input="quit\n", capture_output=True, text=True)
-    return "kvm" if probe.returncode == 0 else "tcg"
-
-
 def boot(root, initrd, how, timeout):
     image = [f for f in os.listdir(os.path.join(root, "boot")) if f.startswith("vmlinuz-")][0]
     cmd = ["timeout", str(timeout), "qemu-system-x86_64", "-accel", how, "-cpu", "max" if how == "tcg" else "host", "-m", "1024",
@@ -178,18 +168,18 @@ def one_series(series, binaries, args):
     began = time.monotonic()
     try:
         initramfs(initrd, binaries, root)
-        out = boot(root, initrd, accel(args.accel), args.timeout)
+        out = boot(root, initrd, args.accel, args.timeout)
     finally:
         if os.path.exists(initrd):
             os.unlink(initrd)
     out = out.replace("\r", "")
     if args.verbose:
         say(out)
-    kernel = re.search(r"^KERNEL (\S+)", out, re.M)
+    kernel = re.search(r"KERNEL (\S+)", out)
     results = re.findall(r"^RESULT (\S+) (\d+) (\S+) (\S+)", out, re.M)
     bad = [r for r in results if r[1] != "0"]
     dmesg = re.findall(r"^DMESG .*", out, re.M)
-    say(f"{series}: {package[0]} {package[1]}, kernel {kernel.group(1) if kernel else '?'}, {accel(args.accel)}, "
+    say(f"{series}: {package[0]} {package[1]}, kernel {kernel.group(1) if kernel else '?'}, {args.accel}, "
         f"{time.monotonic() - began:.0f} s")
     for name, code, a, b in results:
         say(f"  {'ok' if code == '0' else 'FAILED'} {name} {float(b) - float(a):.1f} s")
@@ -210,7 +200,8 @@ def main():
     p.add_argument("--build", default="build", help="where tests-bpf/ is")
     p.add_argument("--series", default="6.1,6.12", help="kernel series, by comma")
     p.add_argument("--cache", help="where kernels are kept (default: BUILD/kernels)")
-    p.add_argument("--accel", default="auto", choices=("auto", "kvm", "tcg"))
+    # Not "kvm when /dev/kvm is there": inside many virtual machines it is there and the guest never gets anywhere.
+    p.add_argument("--accel", default="tcg", choices=("kvm", "tcg"))
     p.add_argument("--timeout", type=int, default=420, help="seconds for one kernel")
     p.add_argument("--only", help="run only these test binaries, by comma")
     p.add_argument("-v", "--verbose", action="store_true", help="show the whole console")

@@ -4,7 +4,7 @@
     /usr/bin/python3 tests/net/leak_valgrind.py [--streams 10000] [--seconds 170]
 
 Exit 0: no byte definitely or indirectly lost, no invalid read or write, in the master and in the worker. 1: something was.
-77: valgrind is not installed. Takes a minute or two on two cores; --seconds bounds it: what was not opened in time is a
+77: valgrind is not installed, or the build is an ASan one. Takes a minute or two on two cores; --seconds bounds it: what was not opened in time is a
 failure, not a shorter test.
 """
 
@@ -23,7 +23,7 @@ sys.path.insert(0, HERE)
 
 from lib.origin import OK, Origin  # noqa: E402
 from lib.proc import Child  # noqa: E402
-from lib.relay import BIN, LANE, instance_name, write_config  # noqa: E402
+from lib.relay import BIN, LANE, instance_name, sanitized, write_config  # noqa: E402
 from lib.wire import LAST_CHUNK, chunk, connect, event_request, request  # noqa: E402
 
 BATCH = 50  # streams open at a time
@@ -252,6 +252,9 @@ def main():
     args = parser.parse_args()
     if not shutil.which("valgrind"):
         print("leak_valgrind: valgrind is not installed: `make deps` brings it", file=sys.stderr)
+        return 77
+    if sanitized():
+        print("leak_valgrind: valgrind and AddressSanitizer do not mix: LeakSanitizer judges this build", file=sys.stderr)
         return 77
     directory = tempfile.mkdtemp(prefix="sluice-leak-")
     os.chmod(directory, 0o755)

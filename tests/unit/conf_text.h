@@ -5,7 +5,7 @@
 #include "conf/settings.h"
 
 /* What a test needs around its own lines. */
-#define LISTEN "listeners: 127.0.0.1:8080\n"
+#define LISTEN	 "listeners: 127.0.0.1:8080\n"
 #define UPSTREAM "upstreams: [{name: web, servers: \"127.0.0.1:4000\"}]\n"
 
 /* Parses; anything but success is a failed test that shows the messages. */
@@ -30,7 +30,8 @@ static inline void expect_errors(struct slice text, const char *told)
 	int err = settings_parse("t.yaml", text, &s, &errors);
 
 	if (!slice_eq(buf_slice(&errors), slice_of(told)))
-		fail_msg("%.*s\nis told:\n%.*sand not:\n%s", (int)text.n, text.p, (int)errors.len, errors.data, told);
+		fail_msg("%.*s\nis told:\n%.*sand not:\n%s", (int)text.n, text.p, (int)errors.len,
+			errors.data, told);
 	assert_int_equal(err, -EINVAL);
 	assert_null(s);
 	buf_reset(&errors);

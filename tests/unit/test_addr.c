@@ -15,8 +15,9 @@ static struct sockaddr_any addr(const char *text)
 
 static void test_parse_and_back(void **state)
 {
-	static const char *const texts[] = {"127.0.0.1:8080", "0.0.0.0:0", "255.255.255.255:65535", "[::]:443",
-		"[::1]:1", "[2001:db8::7]:80", "[::ffff:10.0.0.1]:80", "unix:/run/app.sock", "unix:/a b"};
+	static const char *const texts[] = {"127.0.0.1:8080", "0.0.0.0:0", "255.255.255.255:65535",
+		"[::]:443", "[::1]:1", "[2001:db8::7]:80", "[::ffff:10.0.0.1]:80", "unix:/run/app.sock",
+		"unix:/a b"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -48,10 +49,11 @@ static void test_parse_fields(void **state)
 
 static void test_parse_refuses(void **state)
 {
-	static const char *const texts[] = {"", "127.0.0.1", "127.0.0.1:", ":80", "*:80", "127.0.0.1:65536", "127.0.0.1:-1",
-		"127.0.0.1:+1", "127.0.0.1: 80", " 127.0.0.1:80", "127.0.0.1:80 ", "127.0.0.1:8080x", "127.1:80",
-		"127.0.0.256:80", "localhost:80", "::1:80", "[::1]", "[::1]80", "[::1]:", "[::1:80", "[127.0.0.1]:80",
-		"[::1%lo]:80", "[]:80", "unix:", "unix:/", "unix:run/x", "unix:@x", "/run/x", "[", "127.0.0.1:99999999999999999999"};
+	static const char *const texts[] = {"", "127.0.0.1", "127.0.0.1:", ":80", "*:80", "127.0.0.1:65536",
+		"127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1: 80", " 127.0.0.1:80", "127.0.0.1:80 ",
+		"127.0.0.1:8080x", "127.1:80", "127.0.0.256:80", "localhost:80", "::1:80", "[::1]", "[::1]80",
+		"[::1]:", "[::1:80", "[127.0.0.1]:80", "[::1%lo]:80", "[]:80", "unix:", "unix:/",
+		"unix:run/x", "unix:@x", "/run/x", "[", "127.0.0.1:99999999999999999999"};
 	struct sockaddr_any a, before;
 
 	(void)state;
@@ -80,7 +82,8 @@ static void test_unix_path_length(void **state)
 static void test_format_of_other_peers(void **state)
 {
 	struct sockaddr_any unnamed = {.un.sun_family = AF_UNIX, .len = sizeof(sa_family_t)};
-	struct sockaddr_any abstract = {.un = {.sun_family = AF_UNIX, .sun_path = "\0name"}, .len = offsetof(struct sockaddr_un, sun_path) + 5};
+	struct sockaddr_any abstract = {.un = {.sun_family = AF_UNIX, .sun_path = "\0name"},
+		.len = offsetof(struct sockaddr_un, sun_path) + 5};
 	struct sockaddr_any none = {0}, odd = {.sa.sa_family = AF_APPLETALK, .len = sizeof(struct sockaddr)};
 	char out[ADDR_TEXT_MAX];
 
@@ -97,8 +100,8 @@ static void test_format_ip(void **state)
 {
 	static const struct {
 		const char *text, *ip;
-	} cases[] = {{"10.1.2.3:80", "10.1.2.3"}, {"[2001:db8::1]:80", "2001:db8::1"}, {"[::ffff:10.1.2.3]:80", "10.1.2.3"},
-		{"[::1]:1", "::1"}, {"unix:/x", ""}};
+	} cases[] = {{"10.1.2.3:80", "10.1.2.3"}, {"[2001:db8::1]:80", "2001:db8::1"},
+		{"[::ffff:10.1.2.3]:80", "10.1.2.3"}, {"[::1]:1", "::1"}, {"unix:/x", ""}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -125,7 +128,8 @@ static void test_record_ip_in_too_small_a_place(void **state)
 
 static void test_record(void **state)
 {
-	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [13] = 1, [14] = 2, [15] = 3}, zero[16];
+	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [13] = 1, [14] = 2, [15] = 3},
+			     zero[16];
 	struct sockaddr_any a = addr("10.1.2.3:80"), none = {0};
 	struct sluice_addr record;
 

@@ -1,5 +1,5 @@
-/* Allocation n fails, for every n: -ENOMEM, nothing returned, nothing leaked. libyaml's and libcyaml's allocations are
- * among them. */
+/* Allocation n fails, for every n: -ENOMEM, nothing returned, nothing leaked. libyaml's and libcyaml's
+ * allocations are among them. */
 #include "conf/settings.h"
 #include "alloc_fail.h"
 #include <malloc.h>
@@ -33,12 +33,13 @@ static const char broken[] = "a: [1\n";
 
 struct attempt {
 	const char *text; /* NULL: the flags */
-	int expected; /* without a failure */
+	int expected;	  /* without a failure */
 };
 
 static int parse(const struct attempt *a, struct settings **ret, struct buf *errors)
 {
-	static const struct proxy_options options = {.to = "http://a/b", .heartbeat = "3", .access_log = "stderr"};
+	static const struct proxy_options options = {
+		.listen = "127.0.0.1:0", .to = "http://a/b", .heartbeat = "3", .access_log = "stderr"};
 
 	if (!a->text)
 		return settings_from_options(&options, ret, errors);
@@ -66,7 +67,8 @@ static size_t in_use(const struct attempt *a, long nth, int *ret_err, bool *ret_
 	return mallinfo2().uordblks;
 }
 
-/* What libyaml 0.2.5 itself loses when the nth allocation fails in it: settings_parse begins with just these calls. */
+/* What libyaml 0.2.5 itself loses when the nth allocation fails in it: settings_parse begins with just these
+ * calls. */
 static size_t lost_by_libyaml(const char *text, long nth)
 {
 	yaml_parser_t parser;
@@ -108,7 +110,8 @@ static void every_failure(const struct attempt *a)
 			fail_msg("allocation %ld fails: %d %s", nth, err, told);
 		lost = a->text ? lost_by_libyaml(a->text, nth) : 0;
 		if (after != before + lost)
-			fail_msg("allocation %ld fails: %zd bytes left behind", nth, (ssize_t)(after - before - lost));
+			fail_msg("allocation %ld fails: %zd bytes left behind", nth,
+				(ssize_t)(after - before - lost));
 		before = after + lost; /* lost twice by now */
 	}
 	assert_true(nth > 3);
@@ -140,7 +143,8 @@ static void test_flags(void **state)
 	every_failure(&(struct attempt){NULL, 0});
 }
 
-/* The same without the hook, for ASan: a ceiling on the caller's buffer is the one failure that can be made there. */
+/* The same without the hook, for ASan: a ceiling on the caller's buffer is the one failure that can be made
+ * there. */
 static void test_no_room_for_messages(void **state)
 {
 	(void)state;
@@ -166,7 +170,8 @@ int main(int argc, char **argv)
 	};
 
 	(void)argc;
-	/* mallinfo2 takes what lies in the thread's cache for used; the cache can only be switched off at the start. */
+	/* mallinfo2 takes what lies in the thread's cache for used; the cache can only be switched off at the
+	 * start. */
 	if (!now || strcmp(now, tunables) != 0) {
 		if (setenv("GLIBC_TUNABLES", tunables, 1) == 0)
 			execv("/proc/self/exe", argv);

@@ -1,4 +1,5 @@
-/* The example that is installed is right, and says of its defaults what they are. Run from the tree's root. */
+/* The example that is installed is right, and says of its defaults what they are. Run from the tree's root.
+ */
 #include "conf/settings.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -98,9 +98,11 @@ static void test_defaults(void **state)
 static void test_top(void **state)
 {
 	struct settings *s = settings_of(LISTEN UPSTREAM
-		"instance: two\nworkers: 3\nmax_streams: 100\nlane: copy\nuser: root\nadmin: /run/a.sock\nresolver: 127.0.0.1:53\n"
+		"instance: two\nworkers: 3\nmax_streams: 100\nlane: copy\nuser: root\nadmin: "
+		"/run/a.sock\nresolver: 127.0.0.1:53\n"
 		"drain: 0\nlog: {level: debug, access: /tmp/x}\ntrusted_proxies: [10.0.0.0/8, \"::1\"]\n"
-		"client: {head_timeout: 1s, keepalive: 2s, user_timeout: off, tcp_keepalive: 4s, notsent_lowat: 5KiB}\n");
+		"client: {head_timeout: 1s, keepalive: 2s, user_timeout: off, tcp_keepalive: 4s, "
+		"notsent_lowat: 5KiB}\n");
 
 	(void)state;
 	assert_string_equal(s->instance, "two");
@@ -160,8 +162,10 @@ static void test_upstreams(void **state)
 		"  keepalive_timeout: 1s\n"
 		"  host: internal:80\n"
 		"  path_prefix: /v2//\n"
-		"  health: {path: \"/h?deep\", host: h, interval: 3s, timeout: 1s, fall: 1, rise: 4, status: 204}\n"
-		"- {name: b, servers: \"127.0.0.1:1\", balance: sticky, header: Mcp-Session-Id, path_prefix: /, health: {}}\n"
+		"  health: {path: \"/h?deep\", host: h, interval: 3s, timeout: 1s, fall: 1, rise: 4, status: "
+		"204}\n"
+		"- {name: b, servers: \"127.0.0.1:1\", balance: sticky, header: Mcp-Session-Id, path_prefix: "
+		"/, health: {}}\n"
 		"- {name: c, servers: \"127.0.0.1:1\", balance: round-robin, health: {interval: 500ms}}\n"
 		"routes: [{upstream: b}]\n");
 	const struct upstream_settings *a = &s->upstreams[0], *b = &s->upstreams[1], *c = &s->upstreams[2];
@@ -220,33 +224,34 @@ static void expect_edit(const struct h1_edit *e, enum h1_edit_op op, const char 
 
 static void test_routes(void **state)
 {
-	struct settings *s = settings_of(LISTEN UPSTREAM
-		"lane: splice\n"
-		"routes:\n"
-		"- name: all of it\n"
-		"  host: \"*.example.org\"\n"
-		"  path: /a\n"
-		"  exact: yes\n"
-		"  methods: [GET, POST]\n"
-		"  upstream: web\n"
-		"  stream: on\n"
-		"  lane: copy\n"
-		"  heartbeat: off\n"
-		"  timeouts: {connect: 1s, head: 2s, idle: off, body_idle: 4s, request_body: 5s, stall: 0, max_age: 1d}\n"
-		"  slow: {policy: close, bytes: 1, time: off}\n"
-		"  sndbuf: auto\n"
-		"  sndbuf_max: 1MiB\n"
-		"  max_body: unlimited\n"
-		"  max_streams: 5\n"
-		"  upgrade: true\n"
-		"  splice_downloads: on\n"
-		"  accept_encoding: pass\n"
-		"  errors: retry\n"
-		"  retry: 1ms\n"
-		"  request_headers: [{set: \"X-A: 1: 2\"}, {add: \"X-B:\"}, {remove: X-C}]\n"
-		"  response_headers: [{remove: Server}]\n"
-		"- path: /b\n"
-		"- methods: HEAD\n");
+	struct settings *s = settings_of(
+		LISTEN UPSTREAM "lane: splice\n"
+				"routes:\n"
+				"- name: all of it\n"
+				"  host: \"*.example.org\"\n"
+				"  path: /a\n"
+				"  exact: yes\n"
+				"  methods: [GET, POST]\n"
+				"  upstream: web\n"
+				"  stream: on\n"
+				"  lane: copy\n"
+				"  heartbeat: off\n"
+				"  timeouts: {connect: 1s, head: 2s, idle: off, body_idle: 4s, request_body: "
+				"5s, stall: 0, max_age: 1d}\n"
+				"  slow: {policy: close, bytes: 1, time: off}\n"
+				"  sndbuf: auto\n"
+				"  sndbuf_max: 1MiB\n"
+				"  max_body: unlimited\n"
+				"  max_streams: 5\n"
+				"  upgrade: true\n"
+				"  splice_downloads: on\n"
+				"  accept_encoding: pass\n"
+				"  errors: retry\n"
+				"  retry: 1ms\n"
+				"  request_headers: [{set: \"X-A: 1: 2\"}, {add: \"X-B:\"}, {remove: X-C}]\n"
+				"  response_headers: [{remove: Server}]\n"
+				"- path: /b\n"
+				"- methods: HEAD\n");
 	const struct route_settings *r = &s->routes[0];
 
 	(void)state;
@@ -328,7 +333,8 @@ static void test_header_bytes_survive(void **state)
 		"routes: [{request_headers: [{set: \"X: ä\\t☃ \\\"q\\\" \\\\ \\U0001F600 end\"}]}]\n");
 
 	(void)state;
-	expect_edit(&s->routes[0].request_edits.list[0], H1_EDIT_SET, "X", "ä\t☃ \"q\" \\ \xf0\x9f\x98\x80 end");
+	expect_edit(
+		&s->routes[0].request_edits.list[0], H1_EDIT_SET, "X", "ä\t☃ \"q\" \\ \xf0\x9f\x98\x80 end");
 	settings_unref(s);
 }
 
@@ -342,7 +348,8 @@ static void test_long_value_survives(void **state)
 		value[i] = i % 7 ? 'x' : ' ';
 	value[0] = value[sizeof(value) - 2] = 'x';
 	value[sizeof(value) - 1] = 0;
-	snprintf(text, sizeof(text), LISTEN UPSTREAM "routes: [{response_headers: [{set: \"X: %s\"}]}]\n", value);
+	snprintf(text, sizeof(text), LISTEN UPSTREAM "routes: [{response_headers: [{set: \"X: %s\"}]}]\n",
+		value);
 	s = settings_of(text);
 	expect_edit(&s->routes[0].response_edits.list[0], H1_EDIT_SET, "X", value);
 	settings_unref(s);
@@ -350,9 +357,11 @@ static void test_long_value_survives(void **state)
 
 static void test_crlf_bom_and_utf16(void **state)
 {
-	static const char ascii[] = "listeners: 127.0.0.1:8080\nupstreams: [{name: web, servers: \"127.0.0.1:4000\"}]\n";
+	static const char ascii[] =
+		"listeners: 127.0.0.1:8080\nupstreams: [{name: web, servers: \"127.0.0.1:4000\"}]\n";
 	char wide[2 * sizeof(ascii)] = "\xff\xfe";
-	struct settings *s = settings_of("\xef\xbb\xbf" LISTEN "upstreams:\r\n- name: web\r\n  servers: 127.0.0.1:4000\r\n");
+	struct settings *s = settings_of(
+		"\xef\xbb\xbf" LISTEN "upstreams:\r\n- name: web\r\n  servers: 127.0.0.1:4000\r\n");
 	struct buf errors = {0};
 
 	(void)state;
@@ -441,7 +450,8 @@ static void test_files(void **state)
 	expect_load(path, 0, "");
 	write_file(path, LISTEN UPSTREAM "x: 1\n", strlen(LISTEN UPSTREAM "x: 1\n"));
 	snprintf(told, sizeof(told),
-		"%s:3: x: no such key, allowed are instance, workers, max_streams, lane, user, admin, resolver, drain, log, "
+		"%s:3: x: no such key, allowed are instance, workers, max_streams, lane, user, admin, "
+		"resolver, drain, log, "
 		"client, trusted_proxies, listeners, upstreams, routes\n",
 		path);
 	expect_load(path, -EINVAL, told);

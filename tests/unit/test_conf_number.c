@@ -10,8 +10,8 @@ struct numeric {
 
 static void test_durations(void **state)
 {
-	static const struct numeric cases[] = {{"0", 0}, {"0s", 0}, {"000", 0}, {"1ms", 1}, {"500ms", 500}, {"15s", 15000},
-		{"5m", 300000}, {"1h", 3600000}, {"2d", 172800000}, {"007s", 7000}};
+	static const struct numeric cases[] = {{"0", 0}, {"0s", 0}, {"000", 0}, {"1ms", 1}, {"500ms", 500},
+		{"15s", 15000}, {"5m", 300000}, {"1h", 3600000}, {"2d", 172800000}, {"007s", 7000}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -27,9 +27,10 @@ static void test_bad_durations(void **state)
 {
 	static const struct {
 		const char *text, *hint;
-	} cases[] = {{"", NULL}, {"s", NULL}, {"-1s", NULL}, {"+1s", NULL}, {" 1s", NULL}, {"1", "no unit"}, {"15", "no unit"},
-		{"1 s", "unknown unit"}, {"1.5s", "unknown unit"}, {"1h30m", "unknown unit"}, {"1w", "unknown unit"},
-		{"1KiB", "unknown unit"}, {"99999999999999999999s", "too large"}, {"18446744073709551615s", "too large"}};
+	} cases[] = {{"", NULL}, {"s", NULL}, {"-1s", NULL}, {"+1s", NULL}, {" 1s", NULL}, {"1", "no unit"},
+		{"15", "no unit"}, {"1 s", "unknown unit"}, {"1.5s", "unknown unit"},
+		{"1h30m", "unknown unit"}, {"1w", "unknown unit"}, {"1KiB", "unknown unit"},
+		{"99999999999999999999s", "too large"}, {"18446744073709551615s", "too large"}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -46,9 +47,9 @@ static void test_bad_durations(void **state)
 
 static void test_sizes(void **state)
 {
-	static const struct numeric cases[] = {{"0", 0}, {"4096", 4096}, {"7B", 7}, {"16KiB", 16384}, {"256K", 262144},
-		{"256k", 262144}, {"1MiB", 1 << 20}, {"3M", 3 << 20}, {"2GiB", 2ULL << 30}, {"1T", 1ULL << 40},
-		{"1TiB", 1ULL << 40}};
+	static const struct numeric cases[] = {{"0", 0}, {"4096", 4096}, {"7B", 7}, {"16KiB", 16384},
+		{"256K", 262144}, {"256k", 262144}, {"1MiB", 1 << 20}, {"3M", 3 << 20}, {"2GiB", 2ULL << 30},
+		{"1T", 1ULL << 40}, {"1TiB", 1ULL << 40}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -62,7 +63,8 @@ static void test_sizes(void **state)
 
 static void test_bad_sizes(void **state)
 {
-	static const char *const texts[] = {"", "KiB", "-1", "1.5K", "1KB", "1 K", "1s", "0x10", "99999999999999T"};
+	static const char *const texts[] = {
+		"", "KiB", "-1", "1.5K", "1KB", "1 K", "1s", "0x10", "99999999999999T"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -92,8 +94,8 @@ static void test_octal(void **state)
 
 static void test_status(void **state)
 {
-	static const char *const bad[] = {"", "-", "200-", "-399", "199", "600", "300-200", "200-600", "200 - 300", "2xx",
-		"200-300-400", "200,204"};
+	static const char *const bad[] = {"", "-", "200-", "-399", "199", "600", "300-200", "200-600",
+		"200 - 300", "2xx", "200-300-400", "200,204"};
 	uint64_t value = 0;
 
 	(void)state;
@@ -173,7 +175,8 @@ static void test_range(void **state)
 
 static void test_zero_word(void **state)
 {
-	static const struct key k = {.name = "k", .kind = KIND_DURATION, .zero = "off", .min = 1000, .max = 5000};
+	static const struct key k = {
+		.name = "k", .kind = KIND_DURATION, .zero = "off", .min = 1000, .max = 5000};
 	uint64_t value = 77;
 	const char *hint;
 

@@ -31,7 +31,8 @@ static void expect_error(struct proxy_options o, const char *told)
 
 static void test_defaults(void **state)
 {
-	struct settings *s = settings_with((struct proxy_options){.to = "http://127.0.0.1:4000"});
+	struct settings *s = settings_with(
+		(struct proxy_options){.listen = "127.0.0.1:8080", .to = "http://127.0.0.1:4000"});
 
 	(void)state;
 	assert_int_equal(s->nlisteners, 1);
@@ -84,13 +85,15 @@ static void test_targets(void **state)
 		const char *to, *host;
 		uint16_t port;
 		const char *prefix;
-	} cases[] = {{"http://localhost:4000", "localhost", 4000, NULL}, {"http://localhost", "localhost", 80, NULL},
-		{"HTTP://localhost/", "localhost", 80, NULL}, {"http://10.0.0.1:1/a/b/", "10.0.0.1", 1, "/a/b"},
-		{"http://[::1]", "::1", 80, NULL}, {"http://[2001:db8::1]:8080/x", "2001:db8::1", 8080, "/x"}};
+	} cases[] = {{"http://localhost:4000", "localhost", 4000, NULL},
+		{"http://localhost", "localhost", 80, NULL}, {"HTTP://localhost/", "localhost", 80, NULL},
+		{"http://10.0.0.1:1/a/b/", "10.0.0.1", 1, "/a/b"}, {"http://[::1]", "::1", 80, NULL},
+		{"http://[2001:db8::1]:8080/x", "2001:db8::1", 8080, "/x"}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct settings *s = settings_with((struct proxy_options){.to = cases[i].to});
+		struct settings *s =
+			settings_with((struct proxy_options){.listen = "127.0.0.1:0", .to = cases[i].to});
 		const struct upstream_settings *u = &s->upstreams[0];
 
 		assert_string_equal(u->servers[0].host, cases[i].host);
@@ -109,20 +112,25 @@ static void test_bad_targets(void **state)
 {
 	static const struct {
 		const char *to, *told;
-	} cases[] = {{NULL, TO "no such flag\n"}, {"", TO "\"\" (no http://)\n"}, {"localhost:80", TO "\"localhost:80\" (no http://)\n"},
+	} cases[] = {{NULL, TO "no such flag\n"}, {"", TO "\"\" (no http://)\n"},
+		{"localhost:80", TO "\"localhost:80\" (no http://)\n"},
 		{"https://a", TO "\"https://a\" (TLS to upstreams is not there yet: only http://)\n"},
 		{"HTTPS://a", TO "\"HTTPS://a\" (TLS to upstreams is not there yet: only http://)\n"},
 		{"http://", TO "\"http://\" (no host)\n"}, {"http:///a", TO "\"http:///a\" (no host)\n"},
 		{"http://u:p@a", TO "\"http://u:p@a\" (no user may be named)\n"},
 		{"http://a?x", TO "\"http://a?x\" (no query and no fragment may follow)\n"},
 		{"http://a/#x", TO "\"http://a/#x\" (no query and no fragment may follow)\n"},
-		{"http://a:b", TO "\"a:b\" (no host or port)\n"}, {"http://a:0", TO "\"a:0\" (no host or port)\n"},
-		{"http://unix:/x", TO "\"unix:\" (no host or port)\n"}, {"http://a b", TO "\"a b\" (no host or port)\n"},
-		{"http://[::1", TO "\"[::1\" (no host or port)\n"}, {"http://a/b c", TO "\"/b c\" (no path)\n"}};
+		{"http://a:b", TO "\"a:b\" (no host or port)\n"},
+		{"http://a:0", TO "\"a:0\" (no host or port)\n"},
+		{"http://unix:/x", TO "\"unix:\" (no host or port)\n"},
+		{"http://a b", TO "\"a b\" (no host or port)\n"},
+		{"http://[::1", TO "\"[::1\" (no host or port)\n"},
+		{"http://a/b c", TO "\"/b c\" (no path)\n"}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		expect_error((struct proxy_options){.to = cases[i].to}, cases[i].told);
+		expect_error(
+			(struct proxy_options){.listen = "127.0.0.1:0", .to = cases[i].to}, cases[i].told);
 }
 
 static void test_heartbeats(void **state)
@@ -134,11 +142,20 @@ static void test_heartbeats(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct settings *s = settings_with((struct proxy_options){.to = "http://a", .heartbeat = cases[i].text});
+		struct settings *s = settings_with((struct proxy_options){
+			.listen = "127.0.0.1:0", .to = "http://a", .heartbeat = cases[i].text});
 
 		assert_int_equal(s->routes[0].heartbeat_ms, cases[i].ms);
 		settings_unref(s);
 	}
+}
+
+static void test_both_are_required(void **state)
+{
+	(void)state;
+	expect_error((struct proxy_options){0},
+		TO "no such flag\n"
+		   "--listen: IP:PORT (127.0.0.1:8080, \"[::]:8080\") or unix:/path, found \"\"\n");
 }
 
 static void test_every_flag_is_named(void **state)
@@ -155,11 +172,13 @@ static void test_every_flag_is_named(void **state)
 			     .log_level = "loud"},
 		TO "\"ftp://a\" (no http://)\n"
 		   "--listen: IP:PORT (127.0.0.1:8080, \"[::]:8080\") or unix:/path, found \"localhost\"\n"
-		   "--instance: 1 to 31 letters, digits, '.', '_' and '-', not with '.' or '-' first, found \"a/b\"\n"
+		   "--instance: 1 to 31 letters, digits, '.', '_' and '-', not with '.' or '-' first, found "
+		   "\"a/b\"\n"
 		   "--admin: an absolute path of at most 107 bytes, found \"x\"\n"
 		   "--lane: auto, copy or splice, found \"fast\"\n"
 		   "--workers: a number from 1 to 1024, or auto, found \"0x2\"\n"
-		   "--heartbeat: a duration such as 500ms, 15s, 5m or 1h, from 1ms to 1d, or off, found \"soon\"\n"
+		   "--heartbeat: a duration such as 500ms, 15s, 5m or 1h, from 1ms to 1d, or off, found "
+		   "\"soon\"\n"
 		   "--access-log: an absolute path, stderr or off, found \"here\"\n"
 		   "--log-level: error, warn, info or debug, found \"loud\"\n");
 }
@@ -172,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_bad_targets),
 		cmocka_unit_test(test_heartbeats),
+		cmocka_unit_test(test_both_are_required),
 		cmocka_unit_test(test_every_flag_is_named),
 	};
 

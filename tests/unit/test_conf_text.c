@@ -26,7 +26,8 @@ static void expect_all(enum kind kind, const char *const *good, const char *cons
 
 #define ALL(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static const char thirty_one[] = "abcdefghijklmnopqrstuvwxyz01234", thirty_two[] = "abcdefghijklmnopqrstuvwxyz012345";
+static const char thirty_one[] = "abcdefghijklmnopqrstuvwxyz01234",
+		  thirty_two[] = "abcdefghijklmnopqrstuvwxyz012345";
 
 static void test_names(void **state)
 {
@@ -35,7 +36,8 @@ static void test_names(void **state)
 		ALL("", ".", "..", "-a", "a/b", "a b", "ä", thirty_two));
 	expect_all(KIND_NAME, ALL("web", "everything else", "a/b", "<x>", thirty_one),
 		ALL("", " a", "a ", "a\"b", "a\\b", "a\tb", "ä", thirty_two));
-	expect_all(KIND_TOKEN, ALL("Mcp-Session-Id", "a", "x!#$%&'*+-.^_`|~9"), ALL("", "a b", "a:b", "ä", "a\"", "(a)"));
+	expect_all(KIND_TOKEN, ALL("Mcp-Session-Id", "a", "x!#$%&'*+-.^_`|~9"),
+		ALL("", "a b", "a:b", "ä", "a\"", "(a)"));
 }
 
 static void test_files(void **state)
@@ -46,12 +48,14 @@ static void test_files(void **state)
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
 	path[107] = 0;
-	expect_all(KIND_FILE_PATH, ALL("/run/x.sock", "/x", path), ALL("", "/", "x", "/x/", "/a\nb", "unix:/x"));
+	expect_all(
+		KIND_FILE_PATH, ALL("/run/x.sock", "/x", path), ALL("", "/", "x", "/x/", "/a\nb", "unix:/x"));
 	path[107] = 'x';
 	path[108] = 0;
 	assert_false(ok(KIND_FILE_PATH, path));
 	assert_true(ok(KIND_LOG_TARGET, path)); /* no socket: no such limit */
-	expect_all(KIND_LOG_TARGET, ALL("stderr", "off", "/var/log/a b"), ALL("", "stdout", "log", "/x/", "/"));
+	expect_all(
+		KIND_LOG_TARGET, ALL("stderr", "off", "/var/log/a b"), ALL("", "stdout", "log", "/x/", "/"));
 }
 
 static void test_addresses(void **state)
@@ -59,12 +63,16 @@ static void test_addresses(void **state)
 	(void)state;
 	expect_all(KIND_RESOLVER, ALL("127.0.0.1", "127.0.0.1:53", "[::1]:53", "::1"),
 		ALL("", "dns.example", "127.0.0.1:", "10.0.0.0/8", "unix:/x", "[::1]"));
-	expect_all(KIND_LISTEN, ALL("127.0.0.1:0", "[::]:80", "unix:/x"), ALL("", ":80", "localhost:80", "*:80"));
-	expect_all(KIND_SERVER, ALL("localhost:80", "a.b-c.example:65535", "10.0.0.1:1", "[::1]:80", "unix:/x", "my_app:80"),
-		ALL("", "localhost", "localhost:0", "localhost:65536", "http://localhost:80", "a b:80", "-a:80", "::1:80",
-			"unix:x", "a..b:80", "1.2.3:80", "1.2.3.4.5:80", "[a]:80", "[::1]"));
+	expect_all(KIND_LISTEN, ALL("127.0.0.1:0", "[::]:80", "unix:/x"),
+		ALL("", ":80", "localhost:80", "*:80"));
+	expect_all(KIND_SERVER,
+		ALL("localhost:80", "a.b-c.example:65535", "10.0.0.1:1", "[::1]:80", "unix:/x", "my_app:80"),
+		ALL("", "localhost", "localhost:0", "localhost:65536", "http://localhost:80", "a b:80",
+			"-a:80", "::1:80", "unix:x", "a..b:80", "1.2.3:80", "1.2.3.4.5:80", "[a]:80",
+			"[::1]"));
 	expect_all(KIND_CIDR, ALL("10.0.0.0/8", "10.1.2.3", "::1", "2001:db8::/32", "0.0.0.0/0", "::/0"),
-		ALL("", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.1.0.0/8", "::1/64", "a/8", "10.0.0/8", "::/129"));
+		ALL("", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.1.0.0/8", "::1/64", "a/8", "10.0.0/8",
+			"::/129"));
 }
 
 static void test_hosts(void **state)
@@ -72,10 +80,12 @@ static void test_hosts(void **state)
 	char label[80], name[300] = "";
 
 	(void)state;
-	expect_all(KIND_HOST_PATTERN, ALL("example.org", "a", "*.example.org", "10.0.0.1", "[::1]", "xn--bcher-kva.example"),
-		ALL("", "*", "*.", "example.org:80", "a.*.org", "*example.org", "a b", "bücher.example", "a..b", ".a", "a.", "-a", "a-",
-			"256.1.1.1", "::1", "[::1]:80"));
-	expect_all(KIND_HOST_FIELD, ALL("example.org", "example.org:8080", "10.0.0.1:80", "[::1]", "[::1]:80"),
+	expect_all(KIND_HOST_PATTERN,
+		ALL("example.org", "a", "*.example.org", "10.0.0.1", "[::1]", "xn--bcher-kva.example"),
+		ALL("", "*", "*.", "example.org:80", "a.*.org", "*example.org", "a b", "bücher.example",
+			"a..b", ".a", "a.", "-a", "a-", "256.1.1.1", "::1", "[::1]:80"));
+	expect_all(KIND_HOST_FIELD,
+		ALL("example.org", "example.org:8080", "10.0.0.1:80", "[::1]", "[::1]:80"),
 		ALL("", "*.example.org", "a:", "a:b", "a b", "a\r\nX: y", "http://a"));
 	memset(label, 'a', 64);
 	label[63] = 0;
@@ -101,11 +111,13 @@ static void test_paths(void **state)
 static void test_fields(void **state)
 {
 	(void)state;
-	expect_all(KIND_FIELD, ALL("X-A: b", "X-A:b", "X-A:", "X-A: b: c", "X-A: \tb c\t", "x: \xc3\xa4", "Via: a", "Server: s"),
-		ALL("", "X-A", ": b", "X A: b", "X-A : b", "X-A: a\r\nX-B: c", "X-A: a\nb", "X-A: \x01", "X-A: \x7f", "Host: a",
-			"host: a", "Content-Length: 1", "transfer-encoding: chunked", "Connection: close", "Keep-Alive: 1",
-			"Proxy-Connection: x", "TE: trailers", "Trailer: x", "Upgrade: websocket", "Expect: 100-continue",
-			"HTTP2-Settings: x"));
+	expect_all(KIND_FIELD,
+		ALL("X-A: b", "X-A:b", "X-A:", "X-A: b: c", "X-A: \tb c\t", "x: \xc3\xa4", "Via: a",
+			"Server: s"),
+		ALL("", "X-A", ": b", "X A: b", "X-A : b", "X-A: a\r\nX-B: c", "X-A: a\nb", "X-A: \x01",
+			"X-A: \x7f", "Host: a", "host: a", "Content-Length: 1", "transfer-encoding: chunked",
+			"Connection: close", "Keep-Alive: 1", "Proxy-Connection: x", "TE: trailers",
+			"Trailer: x", "Upgrade: websocket", "Expect: 100-continue", "HTTP2-Settings: x"));
 	expect_all(KIND_FIELD_NAME, ALL("X-A", "Server", "Cookie"),
 		ALL("", "X-A: b", "X A", "Host", "HOST", "Content-Length", "Connection", "te"));
 }

@@ -367,6 +367,10 @@ static void test_client_options(void **state)
 	s.tcp_keepalive_ms = 1; /* seconds in the kernel: rounded up, never 0 */
 	assert_int_equal(tuning_client(server, &s), 0);
 	assert_int_equal(option(server, IPPROTO_TCP, TCP_KEEPIDLE), 1);
+	assert_int_equal(option(server, IPPROTO_TCP, TCP_KEEPINTVL), 1);
+	s.tcp_keepalive_ms = 30000;
+	assert_int_equal(tuning_client(server, &s), 0);
+	assert_int_equal(option(server, IPPROTO_TCP, TCP_KEEPINTVL), 10);
 	s.tcp_keepalive_ms = UINT64_MAX / 2;
 	s.user_timeout_ms = UINT64_MAX;
 	s.notsent_lowat = UINT32_MAX;

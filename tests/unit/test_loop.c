@@ -145,7 +145,9 @@ static void test_source_that_waits_for_nothing(void **state)
 	e.peer = -1;
 	assert_false(run_for(20));
 	assert_int_equal(e.calls, 0);
-	assert_int_equal(loop_add(loop, &e.source, EPOLLIN), 0); /* -EEXIST if it had stayed */
+	assert_int_equal(loop_add(loop, &e.source, 0), 0); /* -EEXIST if it had stayed */
+	loop_del(loop, &e.source);
+	assert_int_equal(loop_add(loop, &e.source, EPOLLIN), 0);
 	end_close(&e);
 }
 

@@ -122,7 +122,8 @@ static void test_methods(void **state)
 	static const struct {
 		enum h1_method method;
 		bool ok;
-	} cases[] = {{H1_GET, true}, {H1_POST, true}, {H1_HEAD, false}, {H1_METHOD_OTHER, false}, {H1_CONNECT, false}};
+	} cases[] = {{H1_GET, true}, {H1_POST, true}, {H1_HEAD, false}, {H1_METHOD_OTHER, false},
+		{H1_CONNECT, false}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -134,7 +135,8 @@ static void test_methods(void **state)
 
 static void test_first_match_wins(void **state)
 {
-	struct route_settings list[] = {{.host = "a", .path = "/x"}, {.path = "/x"}, {.host = "a"}, {.path = "/x/y"}};
+	struct route_settings list[] = {
+		{.host = "a", .path = "/x"}, {.path = "/x"}, {.host = "a"}, {.path = "/x/y"}};
 	struct settings s = {.routes = list, .nroutes = ARRAY_LEN(list)};
 	struct h1_request both = request(H1_GET, "a", "/x"), path = request(H1_GET, "b", "/x/y"),
 			  host = request(H1_GET, "a", "/"), none = request(H1_GET, "b", "/");

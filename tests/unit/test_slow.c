@@ -283,11 +283,11 @@ struct run {
 	uint64_t random;
 	size_t max;
 	uint64_t pushed, got; /* events begun to be pushed; number of the last one that came out */
-	uint64_t told; /* dropped, by the comments */
-	uint64_t gap; /* told since the last event that came out */
-	size_t left; /* bytes of the event being pushed */
-	size_t size; /* of it, in all */
-	char line[64]; /* comment or event head being read */
+	uint64_t told;	      /* dropped, by the comments */
+	uint64_t gap;	      /* told since the last event that came out */
+	size_t left;	      /* bytes of the event being pushed */
+	size_t size;	      /* of it, in all */
+	char line[64];	      /* comment or event head being read */
 	size_t line_n;
 	size_t skip; /* filler bytes of the event coming out */
 };

@@ -97,6 +97,25 @@ static void test_rest_doubles(void **state)
 	assert_int_equal(rest, 60000);
 }
 
+/* A hundred streams that lose the server together are one failure. */
+static void test_failures_at_once_count_once(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 100; i++)
+		assert_false(addrs_failed(&a, &list[0], 1000 + i));
+	for (int i = 0; i < 3; i++)
+		assert_int_not_equal(which(addrs_next(&a, 1999)), 0);
+	assert_false(
+		addrs_any_untried(&(struct addrs){.list = a.list, .n = 1}, 1099)); /* the last of them, too */
+	{
+		unsigned tests = 0;
+
+		for (int i = 0; i < 3; i++)
+			tests += which(addrs_next(&a, 2000)) == 0;
+		assert_int_equal(tests, 1);
+	}
+}
+
 static void test_all_failed(void **state)
 {
 	(void)state;
@@ -104,8 +123,9 @@ static void test_all_failed(void **state)
 	assert_false(addrs_failed(&a, &list[1], 1100));
 	assert_true(addrs_failed(&a, &list[2], 1200));
 	assert_true(addrs_failed(&a, &list[0], 1300));
-	/* Still something to dial: the one whose rest ends first. */
-	assert_int_equal(which(addrs_next(&a, 1400)), 1);
+	/* Still something to dial, each in turn. */
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(which(addrs_next(&a, 1400)), i % 3);
 	addrs_worked(&a, &list[2]);
 	assert_int_equal(which(addrs_next(&a, 1400)), 2);
 	assert_false(addrs_failed(&a, &list[1], 1500));
@@ -171,6 +191,7 @@ int main(void)
 		ADDRS_TEST(test_empty),
 		ADDRS_TEST(test_failed_one_is_left_out_for_a_while),
 		ADDRS_TEST(test_rest_doubles),
+		ADDRS_TEST(test_failures_at_once_count_once),
 		ADDRS_TEST(test_all_failed),
 		ADDRS_TEST(test_untried_since),
 		ADDRS_TEST(test_new_answer_keeps_what_is_known),

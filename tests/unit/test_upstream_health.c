@@ -194,6 +194,29 @@ static void test_down_and_up_again(void **state)
 	end();
 }
 
+static bool eight_checks(void *arg)
+{
+	(void)arg;
+	return view_of(0).checks >= 8;
+}
+
+/* `fall` and `rise` mean in a row: a server that fails every other check stays what it was. */
+static void test_every_other_check(void **state)
+{
+	(void)state;
+	begin(OK_HEAD);
+	origin.reply_odd = "HTTP/1.1 500 Oops\r\n\r\n";
+	start();
+	assert_true(run_until(eight_checks, NULL, 5000));
+	assert_int_equal(notices.down, 0);
+	origin.reply = origin.reply_odd;
+	assert_true(run_until(is_down, &zero, 5000));
+	origin.reply = OK_HEAD;
+	run_for(800);
+	assert_int_equal(notices.up, 0);
+	end();
+}
+
 /* A waiter of a server that goes down is told, instead of waiting for a connection that will not come free.
  */
 static void test_waiter_of_a_server_that_goes_down(void **state)
@@ -293,6 +316,7 @@ int main(void)
 		LOOP_TEST(test_head_in_two_pieces),
 		LOOP_TEST(test_endless_head),
 		LOOP_TEST(test_down_and_up_again),
+		LOOP_TEST(test_every_other_check),
 		LOOP_TEST(test_waiter_of_a_server_that_goes_down),
 		LOOP_TEST(test_checks_end_a_rest),
 		LOOP_TEST(test_status_range_and_host),

@@ -112,8 +112,13 @@ static void test_no_such_name(void **state)
 	assert_true(run_until(was_told, &r, 3000));
 	assert_int_equal(r.result, PICK_NONE);
 	assert_string_equal(notices.why, "name lookup: Domain name not found; no address yet");
+	assert_false(notices.up);
+	assert_false(view_of(0).up);
 	z.mode = DNS_ANSWER; /* found a second later, without being asked for */
 	assert_true(run_until(is_resolved, &zero, 3000));
+	assert_int_equal(notices.count, 2);
+	assert_string_equal(notices.why, "the name lookup works again");
+	assert_true(notices.up);
 	assert_int_equal(pick(&r), PICK_OK);
 	give_back(&r);
 	end();
@@ -205,6 +210,76 @@ static void test_each_address_once_per_request(void **state)
 	assert_int_equal(r.result, PICK_NONE);
 	assert_int_equal(tries, 3);
 	assert_int_equal(seen, 7);
+	end();
+}
+
+/* A failure of the address `ip`, as a stream that dialled it would report. */
+static void fail_address(const char *ip)
+{
+	struct request r = {0};
+	char text[ADDR_TEXT_MAX];
+
+	assert_int_equal(pick(&r), PICK_OK);
+	snprintf(text, sizeof(text), "%s:%u", ip, port_of(origin.address));
+	assert_int_equal(addr_parse(text, &r.lease.addr), 0);
+	upstreams_return(&r.lease, LEASE_FAILED, -1);
+}
+
+/* The second try of a request goes to the address that it has not had, though its own failed one is next in
+ * turn. */
+static void test_second_try_is_another_address(void **state)
+{
+	struct dns_zone z = {.name = "app.test", .v4 = {"127.0.0.1", "127.0.0.2"}, .ttl = 60};
+
+	(void)state;
+	begin(&z);
+	start();
+	assert_true(run_until(is_resolved, &zero, 3000));
+	for (int i = 0; i < 4; i++) { /* both parities of the rotation */
+		struct request r = {0}, other = {0};
+		char first[ADDR_TEXT_MAX];
+
+		fail_address("127.0.0.1");
+		fail_address("127.0.0.2");
+		run_for(20);
+		r.key.since_ms = loop_now_ms(loop);
+		snprintf(first, sizeof(first), "%s", picked(&r));
+		upstreams_return(&r.lease, LEASE_FAILED, -1);
+		r.key.tried = 1;
+		assert_string_not_equal(picked(&other), first); /* somebody else moves the rotation on */
+		give_back(&other);
+		assert_string_not_equal(picked(&r), first);
+		give_back(&r);
+		assert_int_equal(pick(&other), PICK_OK);
+		give_back(&other);
+	}
+	end();
+}
+
+/* What a health check found working is in the rotation again, without a request that has to try it. */
+static void test_health_check_clears_an_address(void **state)
+{
+	struct dns_zone z = {.name = "app.test", .v4 = {"127.0.0.1", "127.0.0.2"}, .ttl = 60};
+	unsigned dials = 0;
+
+	(void)state;
+	begin(&z);
+	origin_stop(&origin);
+	origin_listen(&origin, "0.0.0.0:0"); /* both addresses */
+	world_servers[0].port = port_of(origin.address);
+	origin.reply = "HTTP/1.1 200 OK\r\n\r\n";
+	world_upstream.health.on = true;
+	start();
+	assert_true(run_until(is_resolved, &zero, 3000));
+	fail_address("127.0.0.2");
+	run_for(1500);
+	for (int i = 0; i < 6; i++) {
+		struct request r = {0};
+
+		dials += strcmp(picked(&r), "127.0.0.2") == 0;
+		give_back(&r);
+	}
+	assert_int_equal(dials, 3);
 	end();
 }
 
@@ -355,6 +430,8 @@ int main(void)
 		LOOP_TEST(test_addresses_rotate),
 		LOOP_TEST(test_one_address_refuses),
 		LOOP_TEST(test_each_address_once_per_request),
+		LOOP_TEST(test_second_try_is_another_address),
+		LOOP_TEST(test_health_check_clears_an_address),
 		LOOP_TEST(test_new_address_after_the_ttl),
 		LOOP_TEST(test_last_good_addresses_are_kept),
 		LOOP_TEST(test_health_over_several_addresses),

@@ -78,6 +78,29 @@ static void test_three_failures_put_it_down(void **state)
 	world_end();
 }
 
+/* Requests that were under way together fail together: that is one bad moment, not a long record. */
+static void test_failures_at_once(void **state)
+{
+	struct request r[20] = {0};
+	size_t first = 0;
+
+	(void)state;
+	three_servers();
+	world_begin(NULL, 1);
+	for (size_t i = 0; i < ARRAY_LEN(r); i++) {
+		r[i].key.tried = ~1ULL;
+		assert_int_equal(pick(&r[i]), PICK_OK);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(r); i++)
+		upstreams_return(&r[i].lease, LEASE_FAILED, -1);
+	assert_int_equal(view_of(0).failures, ARRAY_LEN(r));
+	assert_true(run_until(is_up, &first, 1300));
+	fail_once(0);
+	assert_false(view_of(0).up);
+	assert_true(run_until(is_up, &first, 2500)); /* the second rest, not the last */
+	world_end();
+}
+
 static void test_success_between_failures(void **state)
 {
 	(void)state;
@@ -120,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LOOP_TEST(test_three_failures_put_it_down),
+		LOOP_TEST(test_failures_at_once),
 		LOOP_TEST(test_success_between_failures),
 		LOOP_TEST(test_all_resting_is_a_last_resort),
 	};

@@ -16,6 +16,7 @@ struct origin {
 	char address[ADDR_TEXT_MAX];
 	const char *reply;	/* sent as soon as bytes came; NULL: stays silent */
 	const char *reply_more; /* sent one turn later */
+	const char *reply_odd;	/* instead of `reply` on every other connection */
 	bool hang_up;		/* closes at once */
 	unsigned accepted, closed;
 	char request[1024]; /* of the latest connection */
@@ -57,8 +58,11 @@ static inline void origin_on_conn(struct source *s, uint32_t events)
 		return;
 	}
 	o->request[n] = 0;
-	if (o->reply)
-		send(s->fd, o->reply, strlen(o->reply), MSG_NOSIGNAL);
+	if (o->reply) {
+		const char *reply = o->reply_odd && o->accepted % 2 ? o->reply_odd : o->reply;
+
+		send(s->fd, reply, strlen(reply), MSG_NOSIGNAL);
+	}
 	if (o->reply_more)
 		task_next_turn(loop, &c->more);
 }

@@ -40,7 +40,8 @@ bool ipv6_valid(struct slice text)
 	return literal_parse(AF_INET6, text, &ip);
 }
 
-/* The halves of "host:port" as text; an IPv6 literal must stand in brackets, so that its colons are its own. */
+/* The halves of "host:port" as text; an IPv6 literal must stand in brackets, so that its colons are its own.
+ */
 static int split(struct slice text, struct slice *ret_host, struct slice *ret_port, bool *ret_brackets)
 {
 	const char *end, *colon, *close;
@@ -107,7 +108,8 @@ int address_parse(struct slice text, struct sockaddr_any *ret)
 
 static bool label_byte(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+	       c == '_';
 }
 
 /* A name whose last label is a number is read as an IPv4 address by everybody, so it must be one

@@ -1,5 +1,5 @@
-/* From what was loaded and checked to the settings: defaults, numbers, indexes. Says nothing to the operator: what
- * could be wrong was found before (check.h, cross.h). */
+/* From what was loaded and checked to the settings: defaults, numbers, indexes. Says nothing to the operator:
+ * what could be wrong was found before (check.h, cross.h). */
 #ifndef SLUICE_CONF_BUILD_H
 #define SLUICE_CONF_BUILD_H
 

@@ -88,7 +88,8 @@ static int build_name(size_t number, struct route_settings *r)
 }
 
 /* `raw` NULL: the catch-all route that a config without routes gets. */
-static int build_route(const struct raw_route *raw, const struct settings *s, size_t number, struct route_settings *r)
+static int build_route(
+	const struct raw_route *raw, const struct settings *s, size_t number, struct route_settings *r)
 {
 	int err;
 
@@ -102,7 +103,8 @@ static int build_route(const struct raw_route *raw, const struct settings *s, si
 		return err;
 	err = build_methods(raw, r);
 	err = err ? err : build_edits(raw->request_headers, raw->request_headers_count, &r->request_edits);
-	return err ? err : build_edits(raw->response_headers, raw->response_headers_count, &r->response_edits);
+	return err ? err
+		   : build_edits(raw->response_headers, raw->response_headers_count, &r->response_edits);
 }
 
 int build_routes(const struct raw_top *raw, struct settings *s)

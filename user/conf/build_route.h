@@ -1,4 +1,5 @@
-/* The routes' part of build.h: names, upstream indexes, methods, header edits, and the route that stands in for none. */
+/* The routes' part of build.h: names, upstream indexes, methods, header edits, and the route that stands in
+ * for none. */
 #ifndef SLUICE_CONF_BUILD_ROUTE_H
 #define SLUICE_CONF_BUILD_ROUTE_H
 

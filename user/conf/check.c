@@ -67,7 +67,8 @@ static void check_scalar(struct check *c, const struct key *k, yaml_node_t *n)
 	mistake_value(c->m, line, c->at.text, k, text, hint);
 }
 
-static void check_list(struct check *c, const struct key *k, const struct cyaml_schema_value *v, yaml_node_t *list)
+static void check_list(
+	struct check *c, const struct key *k, const struct cyaml_schema_value *v, yaml_node_t *list)
 {
 	size_t n = document_count(list), here = c->at.n;
 
@@ -83,7 +84,8 @@ static void check_list(struct check *c, const struct key *k, const struct cyaml_
 	for (size_t i = 0; i < n; i++) {
 		place_index(&c->at, i);
 		if (v->sequence.entry->type == CYAML_MAPPING)
-			check_mapping(c, section_of(v->sequence.entry->mapping.fields), document_item(c->d, list, i));
+			check_mapping(c, section_of(v->sequence.entry->mapping.fields),
+				document_item(c->d, list, i));
 		else
 			check_scalar(c, k, document_item(c->d, list, i));
 		place_back(&c->at, here);
@@ -153,7 +155,8 @@ static void unknown_key(struct check *c, const struct section *s, struct slice n
 	else if (near)
 		mistake_add(c->m, line, where.text, "no such key, did you mean \"%s\"?", near);
 	else
-		mistake_add(c->m, line, where.text, "no such key, allowed are %.*s", SLICE_FMT(buf_slice(&known)));
+		mistake_add(c->m, line, where.text, "no such key, allowed are %.*s",
+			SLICE_FMT(buf_slice(&known)));
 }
 
 /* The first pair with this key, when it is not `p` itself. */
@@ -175,7 +178,8 @@ static void check_pair(struct check *c, const struct section *s, yaml_node_t *ma
 	const struct key *k = name.p ? key_find(s, name) : NULL;
 
 	if (!name.p) {
-		mistake_add(c->m, document_line(key), c->at.n ? c->at.text : "top", "a plain key, found %s", shape(key));
+		mistake_add(c->m, document_line(key), c->at.n ? c->at.text : "top", "a plain key, found %s",
+			shape(key));
 		return;
 	}
 	if (!k) {
@@ -195,7 +199,8 @@ static void check_mapping(struct check *c, const struct section *s, yaml_node_t 
 	size_t here = c->at.n;
 
 	if (map->type != YAML_MAPPING_NODE) {
-		mistake_add(c->m, document_line(map), here ? c->at.text : "top", "a mapping of keys, found %s", shape(map));
+		mistake_add(c->m, document_line(map), here ? c->at.text : "top",
+			"a mapping of keys, found %s", shape(map));
 		return;
 	}
 	for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top; p++) {

@@ -1,5 +1,6 @@
-/* Every mistake in a document, with its line. check: what the schema knows (keys, shapes, values, duplicates). cross: what one
- * value means for another. Both go over the whole document, however much is wrong. */
+/* Every mistake in a document, with its line. check: what the schema knows (keys, shapes, values,
+ * duplicates). cross: what one value means for another. Both go over the whole document, however much is
+ * wrong. */
 #ifndef SLUICE_CONF_CHECK_H
 #define SLUICE_CONF_CHECK_H
 

@@ -94,12 +94,12 @@ static bool require(const struct entry *e, const char *key, const char *what)
 }
 
 /* The earlier entry whose `key` is the same text. */
-static bool repeated(const struct entry *parent, const struct entry *e, const char *list, size_t i, const char *key,
-	size_t *ret_line)
+static bool repeated(const struct entry *parent, const struct entry *e, const char *list, size_t i,
+	const char *key, size_t *ret_line)
 {
 	struct slice text = entry_text(e, key);
 
-	for (size_t j = 0; text.p && j < i; j++) {
+	for (size_t j = 0; text.n && j < i; j++) {
 		struct entry other = entry_of(parent, e->section, list, j);
 
 		if (slice_eq(text, entry_text(&other, key))) {
@@ -115,7 +115,8 @@ static void check_listener(const struct entry *top, size_t i)
 	struct entry e = entry_of(top, SECTION_listener, "listeners", i);
 	struct sockaddr_any addr, other;
 
-	if (!require(&e, "listen", "an address to listen on") || address_parse(entry_text(&e, "listen"), &addr) < 0)
+	if (!require(&e, "listen", "an address to listen on") ||
+		address_parse(entry_text(&e, "listen"), &addr) < 0)
 		return;
 	if (addr.sa.sa_family != AF_UNIX && entry_has(&e, "mode"))
 		entry_mistake(&e, "mode", "only with a unix socket, found with another address");
@@ -173,7 +174,8 @@ static void check_servers(const struct entry *upstream)
 
 		if (require(&e, "address", "the server's address") &&
 			repeated(upstream, &e, "servers", i, "address", &line))
-			entry_mistake(&e, "address", "a server once (weight makes it count more), found again (first in line %zu)",
+			entry_mistake(&e, "address",
+				"a server once (weight makes it count more), found again (first in line %zu)",
 				line);
 	}
 }

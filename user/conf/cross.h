@@ -1,5 +1,6 @@
-/* What the cross checks share: one entry of a list at a time, asked for its keys. All of it works on a document of any shape;
- * what is not as it should be counts as absent, since check_document has told of it. */
+/* What the cross checks share: one entry of a list at a time, asked for its keys. All of it works on a
+ * document of any shape; what is not as it should be counts as absent, since check_document has told of it.
+ */
 #ifndef SLUICE_CONF_CROSS_H
 #define SLUICE_CONF_CROSS_H
 

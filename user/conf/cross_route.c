@@ -49,12 +49,15 @@ static void check_target(const struct entry *top, const struct entry *route)
 	if (print_upstreams(top, &known) < 0)
 		top->m->err = -ENOMEM;
 	else if (!route)
-		entry_mistake(top, "routes", "a list of routes, as there is more than one upstream (%.*s), found none",
+		entry_mistake(top, "routes",
+			"a list of routes, as there is more than one upstream (%.*s), found none",
 			SLICE_FMT(buf_slice(&known)));
 	else if (named)
-		entry_mistake(route, "upstream", "one of %.*s, found %s", SLICE_FMT(buf_slice(&known)), quoted(name, text));
+		entry_mistake(route, "upstream", "one of %.*s, found %s", SLICE_FMT(buf_slice(&known)),
+			quoted(name, text));
 	else
-		entry_mistake(route, "upstream", "one of %.*s, found no such key", SLICE_FMT(buf_slice(&known)));
+		entry_mistake(
+			route, "upstream", "one of %.*s, found no such key", SLICE_FMT(buf_slice(&known)));
 }
 
 static void check_slow(const struct entry *route)
@@ -65,7 +68,8 @@ static void check_slow(const struct entry *route)
 	if (!entry_number(&e, "policy", &policy))
 		return;
 	if (policy == SLOW_DROP && entry_number(&e, "bytes", &bytes) && bytes < 4096)
-		entry_mistake(&e, "bytes", "at least 4KiB with policy: drop, found %llu", (unsigned long long)bytes);
+		entry_mistake(&e, "bytes", "at least 4KiB with policy: drop, found %llu",
+			(unsigned long long)bytes);
 	if (policy != SLOW_CLOSE && entry_has(&e, "time"))
 		entry_mistake(&e, "time", "only with policy: close, found without");
 	if (policy == SLOW_BLOCK && entry_has(&e, "bytes"))
@@ -136,7 +140,9 @@ static void check_reached(const struct entry *top, const struct entry *e, size_t
 			methods_of(e) != methods_of(&before))
 			continue;
 		entry_mistake(e, NULL,
-			"a host, path or methods of its own, found those of routes[%zu], which is taken first", j);
+			"a host, path or methods of its own, found those of routes[%zu], which is taken "
+			"first",
+			j);
 		return;
 	}
 }

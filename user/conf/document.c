@@ -72,8 +72,8 @@ static void syntax_error(const yaml_parser_t *p, struct slice text, struct mista
 	if (at < text.n && text.p[at] == '\t')
 		tab = " (a tab: indent with spaces)";
 	if (p->context)
-		mistake_add(m, p->problem_mark.line + 1, "YAML", "%s, %s that began in line %zu%s", p->problem,
-			p->context, p->context_mark.line + 1, tab);
+		mistake_add(m, p->problem_mark.line + 1, "YAML", "%s, %s that began in line %zu%s",
+			p->problem, p->context, p->context_mark.line + 1, tab);
 	else
 		mistake_add(m, p->problem_mark.line + 1, "YAML", "%s%s", p->problem, tab);
 }
@@ -96,7 +96,8 @@ static void refuse_more(yaml_parser_t *p, struct slice text, struct mistakes *m)
 	if (!yaml_parser_load(p, &more))
 		syntax_error(p, text, m);
 	else if (yaml_document_get_root_node(&more))
-		mistake_add(m, more.start_mark.line + 1, "YAML", "one document in a file, found a second one");
+		mistake_add(
+			m, more.start_mark.line + 1, "YAML", "one document in a file, found a second one");
 }
 
 void document_load(struct document *d, struct slice text, struct mistakes *m)
@@ -105,7 +106,8 @@ void document_load(struct document *d, struct slice text, struct mistakes *m)
 
 	*d = (struct document){0};
 	if (text.n > DOCUMENT_MAX) {
-		mistake_add(m, line_at(text, DOCUMENT_MAX), "YAML", "at most %d bytes, found %zu", DOCUMENT_MAX, text.n);
+		mistake_add(m, line_at(text, DOCUMENT_MAX), "YAML", "at most %d bytes, found %zu",
+			DOCUMENT_MAX, text.n);
 		return;
 	}
 	if (!yaml_parser_initialize(&parser)) {

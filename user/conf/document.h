@@ -1,5 +1,5 @@
-/* A YAML file as libyaml's tree, which knows the line of every node; libcyaml, which fills the structs, stops at its first
- * mistake and so comes second. Owned by one settings_parse. */
+/* A YAML file as libyaml's tree, which knows the line of every node; libcyaml, which fills the structs, stops
+ * at its first mistake and so comes second. Owned by one settings_parse. */
 #ifndef SLUICE_CONF_DOCUMENT_H
 #define SLUICE_CONF_DOCUMENT_H
 
@@ -17,8 +17,8 @@ struct document {
 /* Syntax errors go to `m`; the document is then empty (loaded false). */
 void document_load(struct document *d, struct slice text, struct mistakes *m);
 void document_done(struct document *d);
-/* Writes the short forms out, by the schema: a plain text where a list is due becomes a list of one, and where a mapping with a
- * `short_for` key is due, that mapping. -ENOMEM. */
+/* Writes the short forms out, by the schema: a plain text where a list is due becomes a list of one, and
+ * where a mapping with a `short_for` key is due, that mapping. -ENOMEM. */
 must_check int document_expand(struct document *d);
 /* The tree as YAML again, for libcyaml. Empties the document, on failure too. */
 must_check int document_write(struct document *d, struct buf *out);

@@ -1,4 +1,5 @@
-/* Short forms written out (document_expand) and the tree written as YAML for libcyaml, which takes one shape only. */
+/* Short forms written out (document_expand) and the tree written as YAML for libcyaml, which takes one shape
+ * only. */
 #include "conf/document.h"
 
 static int expand_mapping(struct document *d, const struct section *s, int id);
@@ -16,8 +17,8 @@ static int wrap_in_mapping(struct document *d, const char *key, int text)
 {
 	yaml_mark_t mark = document_node(d, text)->start_mark;
 	int map = marked(d, yaml_document_add_mapping(&d->yaml, NULL, YAML_BLOCK_MAPPING_STYLE), mark);
-	int name = map ? yaml_document_add_scalar(&d->yaml, NULL, (const unsigned char *)key, -1,
-				 YAML_PLAIN_SCALAR_STYLE)
+	int name = map ? yaml_document_add_scalar(
+				 &d->yaml, NULL, (const unsigned char *)key, -1, YAML_PLAIN_SCALAR_STYLE)
 		       : 0;
 
 	if (!marked(d, name, mark) || !yaml_document_append_mapping_pair(&d->yaml, map, name, text))
@@ -87,7 +88,7 @@ static int expand_mapping(struct document *d, const struct section *s, int id)
 	if (document_node(d, id)->type != YAML_MAPPING_NODE)
 		return 0;
 	for (size_t i = 0; i < (size_t)(document_node(d, id)->data.mapping.pairs.top -
-				       document_node(d, id)->data.mapping.pairs.start) &&
+					document_node(d, id)->data.mapping.pairs.start) &&
 			   !err;
 		i++) {
 		int name = document_node(d, id)->data.mapping.pairs.start[i].key;

@@ -1,6 +1,7 @@
-/* Every key of sluice.yaml, once: its kind, its default, its range and where its value goes. The raw structs that libcyaml
- * fills, libcyaml's schema, the checks and the defaults are all made from these lists (schema.c, build.c); docs/CONFIG.md and
- * the example are compared with them by tools/lint/config_doc.py. A default is written as an operator would write it. */
+/* Every key of sluice.yaml, once: its kind, its default, its range and where its value goes. The raw structs
+ * that libcyaml fills, libcyaml's schema, the checks and the defaults are all made from these lists
+ * (schema.c, build.c); docs/CONFIG.md and the example are compared with them by tools/lint/config_doc.py. A
+ * default is written as an operator would write it. */
 #ifndef SLUICE_CONF_KEYS_H
 #define SLUICE_CONF_KEYS_H
 
@@ -8,14 +9,13 @@
 #include <stddef.h>
 
 /* Rows, `X` being the section:
- * N(X, key, kind, member, default, zero, min, max)  a number; `zero`: the word for 0 ("0": no word), NULL: 0 is not allowed
- * C(X, key, choices, member, default)               one word of a list
- * V(X, key, kind, member, default)                  a text, kept as it stands
- * H(X, key, kind, default)                          a scalar that build.c turns into more than one member
- * M(X, key, section)                                a mapping
- * L(X, key, section, max)                           a list of mappings
- * T(X, key, kind, max)                              a list of texts
- * clang-format off */
+ * N(X, key, kind, member, default, zero, min, max)  a number; `zero`: the word for 0 ("0": no word), NULL: 0
+ * is not allowed C(X, key, choices, member, default)               one word of a list V(X, key, kind, member,
+ * default)                  a text, kept as it stands H(X, key, kind, default)                          a
+ * scalar that build.c turns into more than one member M(X, key, section)                                a
+ * mapping L(X, key, section, max)                           a list of mappings T(X, key, kind, max) a list of
+ * texts */
+/* clang-format off */
 
 #define MS 1ULL
 #define SEC (1000 * MS)
@@ -145,7 +145,7 @@
 /* clang-format on */
 
 /* What libcyaml loads: every scalar as text, NULL when the key is absent. */
-#define RAW_SCALAR(X, key, ...) const char *key;
+#define RAW_SCALAR(X, key, ...)	 const char *key;
 #define RAW_MAP(X, key, section) struct raw_##section *key;
 #define RAW_LIST(X, key, section, max)                                                                       \
 	struct raw_##section *key;                                                                           \
@@ -153,7 +153,7 @@
 #define RAW_TEXTS(X, key, kind, max)                                                                         \
 	const char **key;                                                                                    \
 	unsigned key##_count;
-#define RAW_STRUCT(section, LIST, to, where, short)                                                               \
+#define RAW_STRUCT(section, LIST, to, where, short)                                                          \
 	struct raw_##section {                                                                               \
 		LIST(RAW_SCALAR, RAW_SCALAR, RAW_SCALAR, RAW_SCALAR, RAW_MAP, RAW_LIST, RAW_TEXTS, section)  \
 	};

@@ -1,4 +1,5 @@
-/* YAML to settings: libyaml's tree for every mistake with its line, then libcyaml for the raw structs, then build. */
+/* YAML to settings: libyaml's tree for every mistake with its line, then libcyaml for the raw structs, then
+ * build. */
 #include "conf/build.h"
 #include "conf/check.h"
 #include <fcntl.h>
@@ -26,8 +27,9 @@ static int build_from(const char *name, struct slice yaml, struct settings **ret
 		return -ENOMEM;
 	err = bad == CYAML_OK && raw ? settings_build(raw, ret) : -EINVAL;
 	cyaml_free(&cyaml, &schema_top, raw, 0);
-	if (err == -EINVAL && buf_printf(errors, "%s:1: top: a mistake of sluice's own, please report it: %s\n", name,
-				      cyaml_strerror(bad)) < 0)
+	if (err == -EINVAL &&
+		buf_printf(errors, "%s:1: top: a mistake of sluice's own, please report it: %s\n", name,
+			cyaml_strerror(bad)) < 0)
 		return -ENOMEM;
 	return err;
 }

@@ -63,8 +63,8 @@ void mistake_add(struct mistakes *m, size_t line, const char *where, const char 
 	m->n++;
 }
 
-void mistake_value(struct mistakes *m, size_t line, const char *where, const struct key *k, struct slice found,
-	const char *hint)
+void mistake_value(struct mistakes *m, size_t line, const char *where, const struct key *k,
+	struct slice found, const char *hint)
 {
 	_cleanup_buf_ struct buf allowed = {0};
 	char text[QUOTED_MAX];
@@ -73,8 +73,8 @@ void mistake_value(struct mistakes *m, size_t line, const char *where, const str
 		m->err = -ENOMEM;
 		return;
 	}
-	mistake_add(m, line, where, "%.*s, found %s%s%s%s", SLICE_FMT(buf_slice(&allowed)), quoted(found, text),
-		hint ? " (" : "", hint ? hint : "", hint ? ")" : "");
+	mistake_add(m, line, where, "%.*s, found %s%s%s%s", SLICE_FMT(buf_slice(&allowed)),
+		quoted(found, text), hint ? " (" : "", hint ? hint : "", hint ? ")" : "");
 }
 
 static int by_line(const void *a, const void *b)

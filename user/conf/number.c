@@ -7,14 +7,16 @@ struct unit {
 	uint64_t factor;
 };
 
-static const struct unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+static const struct unit duration_units[] = {
+	{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 static const struct unit size_units[] = {{"", 1}, {"B", 1}, {"K", 1 << 10}, {"KiB", 1 << 10}, {"M", 1 << 20},
 	{"MiB", 1 << 20}, {"G", 1 << 30}, {"GiB", 1 << 30}, {"T", 1ULL << 40}, {"TiB", 1ULL << 40}};
 
-static const struct choice methods[] = {{"GET", H1_GET}, {"HEAD", H1_HEAD}, {"POST", H1_POST}, {"PUT", H1_PUT},
-	{"DELETE", H1_DELETE}, {"OPTIONS", H1_OPTIONS}, {"PATCH", H1_PATCH}, {NULL, 0}};
+static const struct choice methods[] = {{"GET", H1_GET}, {"HEAD", H1_HEAD}, {"POST", H1_POST},
+	{"PUT", H1_PUT}, {"DELETE", H1_DELETE}, {"OPTIONS", H1_OPTIONS}, {"PATCH", H1_PATCH}, {NULL, 0}};
 
-static int with_unit(struct slice text, const struct unit *units, size_t n, uint64_t *ret, const char **ret_hint)
+static int with_unit(
+	struct slice text, const struct unit *units, size_t n, uint64_t *ret, const char **ret_hint)
 {
 	struct slice digits = {text.p, 0}, unit;
 	uint64_t value;

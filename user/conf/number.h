@@ -1,5 +1,5 @@
-/* Numbers as an operator writes them: 15s, 64KiB, 0660, 200-399, GET. Pure. All return 0, or -EINVAL with *ret untouched; a
- * hint, where there is one, says in a few words why. */
+/* Numbers as an operator writes them: 15s, 64KiB, 0660, 200-399, GET. Pure. All return 0, or -EINVAL with
+ * *ret untouched; a hint, where there is one, says in a few words why. */
 #ifndef SLUICE_CONF_NUMBER_H
 #define SLUICE_CONF_NUMBER_H
 

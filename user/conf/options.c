@@ -1,14 +1,14 @@
-/* The flags of `sluice proxy`, checked like the keys that they stand for, into the same raw structs as a file. */
+/* The flags of `sluice proxy`, checked like the keys that they stand for, into the same raw structs as a
+ * file. */
 #include "conf/address.h"
 #include "conf/build.h"
 #include "conf/mistakes.h"
 #include "conf/schema.h"
 #include <stdio.h>
 
-#define DEFAULT_LISTEN "127.0.0.1:8080"
-
 /* One flag and the key behind it. */
-static void check_flag(struct mistakes *m, const char *flag, enum section_id section, const char *key, const char *text)
+static void check_flag(
+	struct mistakes *m, const char *flag, enum section_id section, const char *key, const char *text)
 {
 	const struct key *k = key_find(&sections[section], slice_of(key));
 	const char *hint = NULL;
@@ -117,7 +117,7 @@ int settings_from_options(const struct proxy_options *o, struct settings **ret, 
 	_cleanup_free_ char *copy = NULL;
 	struct raw_server server = {0};
 	struct raw_upstream upstream = {.name = "upstream", .servers = &server, .servers_count = 1};
-	struct raw_listener listener = {.listen = o->listen ? o->listen : DEFAULT_LISTEN};
+	struct raw_listener listener = {.listen = o->listen};
 	struct raw_route route = {.name = "proxy"};
 	struct raw_log log = {.level = o->log_level, .access = o->access_log};
 	struct raw_top top = {.instance = o->instance,
@@ -137,7 +137,8 @@ int settings_from_options(const struct proxy_options *o, struct settings **ret, 
 		mistake_add(&m, 0, "--to", "http://HOST[:PORT][/PREFIX], found no such flag");
 	else if (!err)
 		err = parse_target(o->to, &to, &m);
-	check_flag(&m, "--listen", SECTION_listener, "listen", o->listen);
+	/* Left out is as wrong as empty, and told in the same words. */
+	check_flag(&m, "--listen", SECTION_listener, "listen", o->listen ? o->listen : "");
 	check_flag(&m, "--instance", SECTION_top, "instance", o->instance);
 	check_flag(&m, "--admin", SECTION_top, "admin", o->admin);
 	check_flag(&m, "--lane", SECTION_top, "lane", o->lane);

@@ -1,9 +1,10 @@
 #include "conf/schema.h"
 
-#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define OPTIONAL		  (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define MEMBER_SIZE(type, member) sizeof(((type *)NULL)->member)
 
-static const cyaml_schema_value_t text_value = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
+static const cyaml_schema_value_t text_value = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
 
 /* clang-format off */
 #define FIELD_SCALAR(X, key, ...) \
@@ -44,7 +45,8 @@ SECTIONS(KEYS)
 	{.where = where_, .fields = section##_fields, .keys = section##_keys, .short_for = short_for_},
 /* clang-format on */
 
-const struct cyaml_schema_value schema_top = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_top, top_fields)};
+const struct cyaml_schema_value schema_top = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_top, top_fields)};
 
 const struct section sections[SECTION_COUNT] = {SECTIONS(SECTION)};
 

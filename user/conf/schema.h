@@ -1,5 +1,6 @@
-/* The sections of sluice.yaml as data: libcyaml's schema and, beside each of its fields, the key that says what a scalar
- * there may be. One list (keys.h) makes both, so what is checked and what is loaded cannot differ. Constant. */
+/* The sections of sluice.yaml as data: libcyaml's schema and, beside each of its fields, the key that says
+ * what a scalar there may be. One list (keys.h) makes both, so what is checked and what is loaded cannot
+ * differ. Constant. */
 #ifndef SLUICE_CONF_SCHEMA_H
 #define SLUICE_CONF_SCHEMA_H
 
@@ -7,10 +8,11 @@
 #include <cyaml/cyaml.h>
 
 struct section {
-	const char *where; /* "routes[].timeouts" */
+	const char *where;			 /* "routes[].timeouts" */
 	const struct cyaml_schema_field *fields; /* ends with a NULL key */
-	const struct key *keys; /* in step with `fields` */
-	const char *short_for; /* a plain text in place of the mapping is this key's value; NULL: not allowed */
+	const struct key *keys;			 /* in step with `fields` */
+	const char
+		*short_for; /* a plain text in place of the mapping is this key's value; NULL: not allowed */
 };
 
 #define SECTION_ID(section, ...) SECTION_##section,

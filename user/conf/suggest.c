@@ -2,7 +2,8 @@
 
 #define LONGEST 32
 
-/* Letters to insert, drop, change or swap with a neighbour to make one of the other (optimal string alignment). */
+/* Letters to insert, drop, change or swap with a neighbour to make one of the other (optimal string
+ * alignment). */
 static size_t distance(struct slice a, struct slice b)
 {
 	size_t rows[3][LONGEST + 1];

@@ -120,7 +120,8 @@ static bool is_uri(struct slice text, const char *more)
 	if (!text.n || text.n > 8000 || text.p[0] != '/')
 		return false;
 	for (size_t i = 0; i < text.n; i++) {
-		if (!is_alnum(text.p[i]) && !strchr("-._~%!$&'()*+,;=:@/", text.p[i]) && !strchr(more, text.p[i]))
+		if (!is_alnum(text.p[i]) && !strchr("-._~%!$&'()*+,;=:@/", text.p[i]) &&
+			!strchr(more, text.p[i]))
 			return false;
 		if (!text.p[i])
 			return false;
@@ -128,7 +129,8 @@ static bool is_uri(struct slice text, const char *more)
 	return true;
 }
 
-/* Fields that frame a message or belong to one connection: the relay writes these itself (RFC 9110 7.6.1, RFC 9112 6). */
+/* Fields that frame a message or belong to one connection: the relay writes these itself (RFC 9110 7.6.1, RFC
+ * 9112 6). */
 static const char *const own_fields[] = {"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive",
 	"Proxy-Connection", "TE", "Trailer", "Upgrade", "Expect", "HTTP2-Settings"};
 
@@ -144,7 +146,8 @@ static int field_name_check(struct slice name, const char **ret_hint)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(own_fields); i++) {
 		if (slice_eq_nocase(name, slice_of(own_fields[i]))) {
-			*ret_hint = "this field is sluice's own: it frames the message or belongs to one connection";
+			*ret_hint = "this field is sluice's own: it frames the message or belongs to one "
+				    "connection";
 			return -EINVAL;
 		}
 	}

@@ -13,9 +13,10 @@ CHOICES(proxy_protocol, "on or off", {"on", PROXY_REQUIRED}, {"off", PROXY_OFF},
 	{"false", PROXY_OFF}, {"yes", PROXY_REQUIRED}, {"no", PROXY_OFF});
 CHOICES(balance, "least-conn, round-robin, hash or sticky", {"least-conn", BALANCE_LEAST_CONN},
 	{"round-robin", BALANCE_ROUND_ROBIN}, {"hash", BALANCE_HASH}, {"sticky", BALANCE_STICKY});
-CHOICES(stream, "auto, on or off", {"auto", STREAM_AUTO}, {"on", STREAM_ON}, {"off", STREAM_OFF}, {"true", STREAM_ON},
-	{"false", STREAM_OFF}, {"yes", STREAM_ON}, {"no", STREAM_OFF});
-CHOICES(slow_policy, "block, drop or close", {"block", SLOW_BLOCK}, {"drop", SLOW_DROP}, {"close", SLOW_CLOSE});
+CHOICES(stream, "auto, on or off", {"auto", STREAM_AUTO}, {"on", STREAM_ON}, {"off", STREAM_OFF},
+	{"true", STREAM_ON}, {"false", STREAM_OFF}, {"yes", STREAM_ON}, {"no", STREAM_OFF});
+CHOICES(slow_policy, "block, drop or close", {"block", SLOW_BLOCK}, {"drop", SLOW_DROP},
+	{"close", SLOW_CLOSE});
 CHOICES(accept_encoding, "drop or pass", {"drop", 1}, {"pass", 0});
 CHOICES(errors, "503, reset or retry", {"503", ERROR_503}, {"reset", ERROR_RESET}, {"retry", ERROR_RETRY});
 

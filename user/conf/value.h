@@ -40,22 +40,22 @@ struct choice {
 };
 
 struct choices {
-	const char *allowed; /* for messages; words that mean the same are named once */
+	const char *allowed;	   /* for messages; words that mean the same are named once */
 	const struct choice *list; /* up to a NULL word */
 };
 
-extern const struct choices choices_lane, choices_level, choices_onoff, choices_proxy_protocol, choices_balance,
-	choices_stream, choices_slow_policy, choices_accept_encoding, choices_errors;
+extern const struct choices choices_lane, choices_level, choices_onoff, choices_proxy_protocol,
+	choices_balance, choices_stream, choices_slow_policy, choices_accept_encoding, choices_errors;
 
 /* One key of one section (keys.h). */
 struct key {
 	const char *name;
 	enum kind kind;
-	uint32_t raw; /* offset in the raw struct */
-	uint32_t to, size; /* offset and size of the member in the settings; size 0: build.c does it */
+	uint32_t raw;	      /* offset in the raw struct */
+	uint32_t to, size;    /* offset and size of the member in the settings; size 0: build.c does it */
 	const char *fallback; /* the default, as text; NULL: none */
-	const char *zero; /* word for 0; NULL: 0 is not allowed */
-	uint64_t min, max; /* of a number other than 0 */
+	const char *zero;     /* word for 0; NULL: 0 is not allowed */
+	uint64_t min, max;    /* of a number other than 0 */
 	const struct choices *choices;
 };
 

@@ -32,7 +32,9 @@ static bool ip_of(const struct sockaddr_any *a, uint8_t ip[16], uint16_t *ret_po
 /* Bytes of the path: a final NUL does not count, the first one of an abstract name does. 0: unnamed. */
 static size_t unix_path(const struct sockaddr_any *a)
 {
-	size_t n = a->len > offsetof(struct sockaddr_un, sun_path) ? a->len - offsetof(struct sockaddr_un, sun_path) : 0;
+	size_t n = a->len > offsetof(struct sockaddr_un, sun_path)
+			   ? a->len - offsetof(struct sockaddr_un, sun_path)
+			   : 0;
 
 	n = MIN(n, sizeof(a->un.sun_path));
 	return n && a->un.sun_path[0] ? strnlen(a->un.sun_path, n) : n;

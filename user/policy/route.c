@@ -1,11 +1,14 @@
 #include "policy/route.h"
 
-/* "Example.org:8080" -> "Example.org", "[::1]:80" -> "[::1]". A final dot names the same host (RFC 1034 3.1). */
+/* "Example.org:8080" -> "Example.org", "[::1]:80" -> "[::1]". A final dot names the same host (RFC 1034 3.1).
+ */
 static struct slice host_only(struct slice host)
 {
 	const char *end;
 
-	if (host.n && host.p[0] == '[')
+	if (!host.n)
+		return host;
+	if (host.p[0] == '[')
 		end = memchr(host.p, ']', host.n);
 	else
 		end = memchr(host.p, ':', host.n);

@@ -1,31 +1,32 @@
 #include "policy/slow.h"
 #include <stdio.h>
 
-/* The ring holds records, oldest first: a header, then that many bytes. A header with GAP set has no bytes behind it and says how
- * many events are missing at this place. Order in the ring: what is left of the event being sent (its header is gone), the
- * whole records, the event that is being received. Drops happen right behind the event being sent, so their number
+/* The ring holds records, oldest first: a header, then that many bytes. A header with GAP set has no bytes
+ * behind it and says how many events are missing at this place. Order in the ring: what is left of the event
+ * being sent (its header is gone), the whole records, the event that is being received. Drops happen right
+ * behind the event being sent, so their number
  * (`missing`) needs no record; only an oversized event that is dropped behind older ones leaves one. */
 #define HEADER sizeof(uint32_t)
-#define GAP 0x80000000u
+#define GAP    0x80000000u
 #define NO_GAP SIZE_MAX
 
 struct event_queue {
-	size_t max; /* bytes of one event */
-	size_t cap; /* of ring */
+	size_t max;  /* bytes of one event */
+	size_t cap;  /* of ring */
 	size_t head; /* the oldest byte */
 	size_t used;
-	size_t sending; /* bytes left of the event that was begun to be sent */
-	size_t records; /* whole ones behind it */
+	size_t sending;	  /* bytes left of the event that was begun to be sent */
+	size_t records;	  /* whole ones behind it */
 	size_t receiving; /* bytes so far of the event being received */
-	size_t last_gap; /* where the newest record is, if that is a gap; else NO_GAP */
-	size_t payload; /* bytes of events held */
+	size_t last_gap;  /* where the newest record is, if that is a gap; else NO_GAP */
+	size_t payload;	  /* bytes of events held */
 	uint64_t missing; /* events dropped that no comment tells of yet */
 	uint64_t dropped, times;
 	size_t note_n, note_sent;
-	bool open; /* an event is being received, its header is in the ring */
-	bool skipping; /* the rest of a dropped event is coming in */
+	bool open;	 /* an event is being received, its header is in the ring */
+	bool skipping;	 /* the rest of a dropped event is coming in */
 	bool note_shown; /* the last peek gave the comment */
-	char note[48]; /* the comment; fixed once a byte of it is out */
+	char note[48];	 /* the comment; fixed once a byte of it is out */
 	char ring[];
 };
 
@@ -112,8 +113,8 @@ static size_t record_forget(struct event_queue *q, size_t pos)
 	return HEADER + header;
 }
 
-/* Moves the rest of the event being sent `by` bytes on, over the records that were dropped behind it. The places overlap
- * and either may wrap: last piece first. */
+/* Moves the rest of the event being sent `by` bytes on, over the records that were dropped behind it. The
+ * places overlap and either may wrap: last piece first. */
 static void sending_move(struct event_queue *q, size_t by)
 {
 	size_t left = q->sending;
@@ -129,8 +130,8 @@ static void sending_move(struct event_queue *q, size_t by)
 	}
 }
 
-/* Drops the oldest whole events until `need` bytes are free or none is left. Behind a large event being sent it
- * drops a little more at once, so that moving that event costs at most 8 bytes per byte made free. */
+/* Drops the oldest whole events until `need` bytes are free or none is left. Behind a large event being sent
+ * it drops a little more at once, so that moving that event costs at most 8 bytes per byte made free. */
 static void make_room(struct event_queue *q, size_t need)
 {
 	size_t pos = at(q, q->head, q->sending), freed = 0;

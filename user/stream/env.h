@@ -23,7 +23,6 @@ struct generation {
 	int refs;
 	struct settings *settings;
 	struct upstreams *upstreams;
-	bool retired; /* `upstreams` frees itself with its last lease */
 	struct route_state {
 		uint32_t streams; /* live now, for max_streams */
 		uint64_t warned_ms; /* last warning about this route; the next one keeps a distance */

@@ -44,15 +44,13 @@ void generation_unref(struct generation *g)
 {
 	if (!g || --g->refs)
 		return;
-	if (!g->retired)
-		upstreams_free(g->upstreams);
+	upstreams_free(g->upstreams);
 	settings_unref(g->settings);
 	free(g);
 }
 
 void generation_retire(struct generation *g)
 {
-	g->retired = true;
 	upstreams_retire(g->upstreams);
 	generation_unref(g);
 }

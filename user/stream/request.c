@@ -63,7 +63,8 @@ static void copy_text(char *to, size_t size, struct slice from)
 {
 	size_t n = MIN(from.n, size - 1);
 
-	memcpy(to, from.p, n);
+	if (n)
+		memcpy(to, from.p, n);
 	to[n] = '\0';
 }
 

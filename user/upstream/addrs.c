@@ -51,11 +51,8 @@ static const struct sockaddr_any *hand_out(struct addrs *a, size_t i)
 
 const struct sockaddr_any *addrs_next(struct addrs *a, uint64_t now_ms)
 {
-	size_t best;
-
 	if (!a->n)
 		return NULL;
-	best = a->next;
 	for (size_t step = 0; step < a->n; step++) {
 		size_t i = (a->next + step) % a->n;
 		struct addr_entry *e = &a->list[i];
@@ -65,10 +62,8 @@ const struct sockaddr_any *addrs_next(struct addrs *a, uint64_t now_ms)
 				e->skip_ms = now_ms + TEST_MS;
 			return hand_out(a, i);
 		}
-		if (e->skip_ms < a->list[best].skip_ms)
-			best = i;
 	}
-	return hand_out(a, best);
+	return hand_out(a, a->next);
 }
 
 static bool untried(const struct addr_entry *e, uint64_t since_ms)
@@ -95,15 +90,25 @@ bool addrs_any_untried(const struct addrs *a, uint64_t since_ms)
 	return false;
 }
 
+/* How long it is left out after so many failures in a row. */
+static uint64_t rest_ms(unsigned failures)
+{
+	return MIN((uint64_t)SKIP_MIN_MS << MIN(failures - 1, 6U), (uint64_t)SKIP_MAX_MS);
+}
+
 bool addrs_failed(struct addrs *a, const struct sockaddr_any *addr, uint64_t now_ms)
 {
 	struct addr_entry *e = find(a, addr);
 
 	if (e) { /* else the name's answer has changed since the dial */
-		e->skip_ms =
-			now_ms + MIN((uint64_t)SKIP_MIN_MS << MIN(e->failures, 6U), (uint64_t)SKIP_MAX_MS);
 		a->failing += !e->failures;
-		e->failures++;
+		/* A hundred dials that fail together are one failure: the rest must not jump to its maximum.
+		 */
+		if (!e->failures || now_ms >= e->counted_ms + rest_ms(e->failures)) {
+			e->failures++;
+			e->counted_ms = now_ms;
+			e->skip_ms = now_ms + rest_ms(e->failures);
+		}
 		e->failed_ms = now_ms;
 	}
 	return a->failing == a->n;

@@ -7,9 +7,10 @@
 
 struct addr_entry {
 	struct sockaddr_any addr;
-	unsigned failures;  /* in a row */
-	uint64_t failed_ms; /* the last of them */
-	uint64_t skip_ms;   /* not tried before then while another one can be */
+	unsigned failures;   /* in a row; many at once count once */
+	uint64_t counted_ms; /* when the last of them was counted */
+	uint64_t failed_ms;  /* the last failure of all */
+	uint64_t skip_ms;    /* not tried before then while another one can be */
 };
 
 struct addrs {
@@ -25,7 +26,8 @@ void addrs_done(struct addrs *a);
 must_check int addrs_set(struct addrs *a, const struct sockaddr_any *list, size_t n);
 bool addrs_has(const struct addrs *a, const struct sockaddr_any *addr);
 /* The next to dial, NULL when the list is empty. Dials rotate over all addresses that work; one that failed
- * is left out for a while, then one dial tests it. When all failed, the one whose rest ends first. */
+ * is left out for a while, then one dial tests it. When all are left out, dials rotate over them all the
+ * same. */
 const struct sockaddr_any *addrs_next(struct addrs *a, uint64_t now_ms);
 /* The same for a request that already failed on this server since `since_ms`: an address that has not failed
  * since; NULL: none. */

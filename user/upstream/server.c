@@ -25,19 +25,23 @@ static void on_answer(struct name *name, const struct sockaddr_any *list, size_t
 {
 	struct server *s = container_of(name, struct server, name);
 	char text[160];
+	bool failing;
 
 	if (n && addrs_set(&s->addrs, list, n)) {
 		n = 0;
 		why = strerror(ENOMEM);
 	}
-	if (n) {
-		pool_close_gone(s);
-	} else if (name->failures <= 1) { /* the first of its kind: the ones after it are no news */
-		snprintf(text, sizeof(text), "name lookup: %s; %s", why,
-			s->addrs.n ? "the last good addresses are kept" : "no address yet");
-		notice(s, text);
-	}
+	failing = !n;
 	s->resolving = false;
+	if (n)
+		pool_close_gone(s);
+	if (failing != s->lookup_failing) { /* else no news */
+		s->lookup_failing = failing;
+		if (failing)
+			snprintf(text, sizeof(text), "name lookup: %s; %s", why,
+				s->addrs.n ? "the last good addresses are kept" : "no address yet");
+		notice(s, failing ? text : "the name lookup works again");
+	}
 	upstream_wake(s->up);
 }
 
@@ -100,7 +104,7 @@ void server_done(struct server *s)
 
 bool server_up(const struct server *s)
 {
-	return !s->health.down && s->rest_ms <= now_ms(s);
+	return (s->addrs.n || s->resolving) && !s->health.down && s->rest_ms <= now_ms(s);
 }
 
 void server_failed(struct server *s, const struct sockaddr_any *addr)
@@ -110,7 +114,7 @@ void server_failed(struct server *s, const struct sockaddr_any *addr)
 
 	s->failures++;
 	/* While it rests, failures of dials that began before say nothing new. */
-	if (!addrs_failed(&s->addrs, addr, now) || ++s->streak < PASSIVE_FALL || s->rest_ms > now)
+	if (!addrs_failed(&s->addrs, addr, now) || s->rest_ms > now || ++s->streak < PASSIVE_FALL)
 		return;
 	rest = MIN((uint64_t)REST_MIN_MS << MIN(s->streak - PASSIVE_FALL, 5U), (uint64_t)REST_MAX_MS);
 	s->rest_ms = now + rest - rest / 8 + rng_below(rest / 4);

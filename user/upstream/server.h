@@ -20,7 +20,8 @@ struct server {
 
 	struct name name; /* not in use for literals and unix sockets */
 	struct addrs addrs;
-	bool resolving; /* no answer yet, good or bad */
+	bool resolving;	     /* no answer yet, good or bad */
+	bool lookup_failing; /* was said */
 
 	unsigned limit; /* connections of this worker, idle ones too; 0: none */
 	unsigned leased;
@@ -67,7 +68,7 @@ static inline struct loop *server_loop(const struct server *s)
 	return s->up->all->loop;
 }
 
-/* False while health checks say so, or while it rests after failures in a row. */
+/* False while it has no address, health checks say so, or it rests after failures in a row. */
 bool server_up(const struct server *s);
 /* A connection to `addr` failed, or a request on it before the response head. */
 void server_failed(struct server *s, const struct sockaddr_any *addr);

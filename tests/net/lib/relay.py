@@ -14,7 +14,8 @@ from .wire import TIMEOUT, connect
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BIN = os.path.join(ROOT, os.environ.get("SLUICE_BIN", "build/sluice"))
 BENCH = os.path.join(ROOT, os.environ.get("SLUICE_BENCH", os.path.join(os.path.dirname(BIN), "sluice-bench")))
-LANE = os.environ.get("SLUICE_TEST_LANE", "copy")  # the suite holds for every lane
+LANE = os.environ.get("SLUICE_LANE", "copy")  # the suite holds for every lane
+LANES = ("copy",) if LANE == "copy" else ("copy", "splice")  # what a stream's lane and phase may be called
 ILL = re.compile(
     r"Sanitizer|runtime error:|was ended by signal|\) ended with status|access log's process .* has ended|"
     r"please report this|do not end; killing|worker ends:|stack smashing|corrupted|Assertion"
