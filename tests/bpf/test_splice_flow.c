@@ -115,8 +115,11 @@ static void test_heartbeats(void **state)
 			rig_expect_bytes(&g, at + n, 1000);
 		assert_true(relay_inject(&g.relay, heartbeat, h) || g.relay.held.len);
 		rig_expect_bytes(&g, at + n + h, 1000);
+		/* The event may not have reached the verdict yet when the relay took over: then it comes second. Never torn. */
 		if (memcmp(g.got.data + at, event, n) == 0)
 			assert_memory_equal(g.got.data + at + n, heartbeat, h);
+		else if (i % 2 == 0 && memcmp(g.got.data + at, heartbeat, h) == 0)
+			assert_memory_equal(g.got.data + at + h, event, n);
 		else
 			fail_msg("event %zu is torn", i);
 	}

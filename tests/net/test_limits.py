@@ -6,6 +6,7 @@ import time
 import pytest
 from lib.origin import answer
 from lib.proc import wait_for
+from lib.relay import grown
 from lib.wire import Ended, event_request, request
 
 
@@ -168,4 +169,4 @@ def test_churn_leaves_nothing_behind(rig):
     round_of(2600)
     wait_for(lambda: relay.admin("totals")["connections_now"] == 0, 3)
     assert abs(relay.fds() - fds) <= 1
-    assert relay.rss_kib() - rss < 256
+    assert grown(relay, rss, 256)

@@ -9,7 +9,7 @@ build="gcc make pkg-config clang llvm libelf-dev zlib1g-dev libbpf-dev bpftool
  libcmocka-dev curl ca-certificates procps iproute2"
 test="python3 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-h2 python3-selenium python3-uvicorn
  python3-websockets python3-yaml chromium chromium-driver nginx-light valgrind libclang-rt-14-dev clang-format clang-tidy
- cppcheck qemu-system-x86 busybox-static cpio nftables kmod"
+ cppcheck shellcheck qemu-system-x86 busybox-static cpio nftables kmod"
 
 missing() {
 	for p in "$@"; do
@@ -28,16 +28,17 @@ fi
 need=$(missing $want)
 if [ -n "$need" ]; then
 	if [ "$(id -u)" != 0 ]; then
-		echo "deps: missing, and only root can install them:" $need >&2
+		echo "deps: missing, and only root can install them: $(echo "$need" | tr '\n' ' ')" >&2
 		exit 1
 	fi
-	echo "deps: installing" $need
+	echo "deps: installing $(echo "$need" | tr '\n' ' ')"
 	# A package's own service must not start here: nginx would take port 80.
 	policy=/usr/sbin/policy-rc.d
 	made=
 	[ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made=1; }
 	trap '[ -z "$made" ] || rm -f $policy' EXIT
 	log=$(mktemp)
+	# shellcheck disable=SC2086
 	if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $need; } >"$log" 2>&1; then
 		tail -30 "$log" >&2
 		rm -f "$log"

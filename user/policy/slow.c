@@ -142,8 +142,6 @@ static void make_room(struct event_queue *q, size_t need)
 		pos = at(q, pos, n);
 		freed += n;
 	}
-	if (!freed)
-		return;
 	sending_move(q, freed);
 	q->head = at(q, q->head, freed);
 	q->used -= freed;

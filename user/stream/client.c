@@ -172,7 +172,8 @@ static void client_read(struct client *c)
 {
 	if (c->in.len && !c->stream)
 		client_parse(c);
-	while (!c->closed && !c->lingering && !c->stream && c->wire.readable) {
+	/* With `again` waiting, what is at hand comes first: else a pipeline of requests that are answered at once would pile up. */
+	while (!c->closed && !c->lingering && !c->stream && c->wire.readable && list_empty(&c->again.link)) {
 		ssize_t n = wire_recv(&c->wire, c->env->scratch, READ_BYTES);
 
 		if (n == -EAGAIN)

@@ -1,4 +1,5 @@
 /* DIAL: a server is picked and connected to. */
+#include "base/clock.h"
 #include "net/addr.h"
 #include "net/dial.h"
 #include "net/tuning.h"
@@ -70,7 +71,8 @@ static void start_connect(struct stream *s)
 
 static void dial_pick(struct stream *s)
 {
-	struct pick_key key = {.hash = s->pick_value, .tried = s->tried};
+	struct pick_key key = {
+		.hash = s->pick_value, .tried = s->tried, .since_ms = s->ctl->start_ns / NS_PER_MS};
 	/* A kept connection may be closing as we write: only what may be tried again is sent on one. */
 	bool allow_idle = s->idempotent && s->attempts == 0;
 

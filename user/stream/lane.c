@@ -180,19 +180,22 @@ void settle_on_timeout(struct stream *s)
 	settle(s);
 }
 
-/* Why bytes came to us instead of to the client. */
+/* Why bytes came to us instead of to the client. By the record's counters: `why` is the last segment's, and behind a spill the
+ * next ones are held back for another reason. */
 static void note_reason(struct stream *s)
 {
+	struct sluice_ctl *c = s->ctl;
 	struct sluice_flow flow;
 
 	splice_state(s->env->splice, slot_of(s), &flow);
-	if (flow.why == SLUICE_PASS_ROOM) {
-		s->ctl->spills++;
-		s->env->totals->spills++;
+	if (flow.spills != c->spills) {
+		s->env->totals->spills += flow.spills - c->spills;
+		c->spills = flow.spills;
 		sndbuf_adapt(s);
-	} else if ((flow.why == SLUICE_PASS_FRAMING || flow.why == SLUICE_PASS_BEYOND) && ++s->punts > MAX_PUNTS) {
-		s->lane_best = SLUICE_LANE_COPY;
 	}
+	s->punts = flow.punts;
+	if (s->punts > MAX_PUNTS)
+		s->lane_best = SLUICE_LANE_COPY;
 }
 
 void lane_look(struct stream *s)

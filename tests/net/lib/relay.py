@@ -1,5 +1,6 @@
 """The program under test: starts it, reads what it says, ends it, and judges whether it stayed well."""
 
+import functools
 import json
 import os
 import re
@@ -21,15 +22,24 @@ ILL = re.compile(
     r"please report this|do not end; killing|worker ends:|stack smashing|corrupted|Assertion"
 )
 SANITIZERS = {
-    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:strict_string_checks=1",
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:strict_string_checks=1:quarantine_size_mb=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
 
 
+@functools.cache
 def sanitized():
-    """The binary is an ASan build: slower, and sluggish in its memory figures."""
+    """The binary is an ASan build: slower, and every allocation of it is padded and kept for a while."""
     with open(BIN, "rb") as f:
         return b"__asan_init" in f.read()
+
+
+def grown(relay, since, allowed_kib):
+    """Memory of the workers has not grown by more than this since `since` (rss_kib); ASan's own share is not judged."""
+    now = relay.rss_kib()
+    allowed = allowed_kib + 16 * 1024 if sanitized() else allowed_kib
+    assert now - since < allowed, f"{now - since} KiB more than before, {allowed_kib} allowed"
+    return True
 
 
 class Relay(Child):

@@ -1,0 +1,67 @@
+"""Help, man pages, completion, docs and code agree."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SLUICE = os.path.join(ROOT, os.environ.get("SLUICE_BIN", "build/sluice"))
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
+def test_every_admin_verb_is_told_to_the_operator():
+    code = read("user/admin/admin.c")
+    verbs = re.findall(r'^\t\{"([a-z-]+)", do_', code, re.M)
+    assert len(verbs) >= 7
+    for where in ("include/sluice/admin.h", "tools/ctl/sluicectl.c", "docs/OPERATIONS.md"):
+        for verb in verbs:
+            assert re.search(rf"\b{verb}\b", read(where)), f"{verb} is not in {where}"
+
+
+def test_every_end_and_reason_is_explained():
+    text = read("docs/OPERATIONS.md")
+    for path, macro in (("include/sluice/end_by.def", "SLUICE_END_BY"), ("include/sluice/lane_reasons.def", "SLUICE_REASON")):
+        for word in re.findall(macro + r'\(\w+, "([^"]+)"\)', read(path)):
+            assert f"`{word}`" in text, f"{word} ({path}) is not in docs/OPERATIONS.md"
+
+
+def test_every_counter_is_explained():
+    text = read("docs/OPERATIONS.md")
+    for name in re.findall(r"^TOTAL\((\w+),", read("user/observe/totals.def"), re.M):
+        assert f"`{name}`" in text, name
+
+
+@pytest.mark.parametrize("script", ["tools/lint/config_doc.py", "tools/lint/cli_doc.py"])
+def test_doc_scripts(script):
+    p = subprocess.run(["/usr/bin/python3", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert p.returncode == 0, p.stdout + p.stderr
+
+
+def test_links_between_pages_lead_somewhere():
+    pages = ["README.md"] + [os.path.join("docs", n) for n in os.listdir(os.path.join(ROOT, "docs")) if n.endswith(".md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)\)", read(page)):
+            path = os.path.join(ROOT, os.path.dirname(page), target)
+            assert os.path.exists(path), f"{page} links to {target}"
+
+
+def test_files_stay_readable():
+    """House style: files under about 500 lines."""
+    out = subprocess.run(["git", "ls-files", "user", "bpf", "include", "tools"], cwd=ROOT, capture_output=True, text=True)
+    if out.returncode != 0:
+        pytest.skip("not a git checkout: the list of the project's files is not known")
+    for path in out.stdout.split():
+        if path.endswith((".c", ".h", ".py", ".sh")):
+            assert read(path).count("\n") <= 500, path
+
+
+def test_the_example_config_is_good():
+    p = subprocess.run([SLUICE, "check", "--config", os.path.join(ROOT, "conf/sluice.yaml.example")],
+                       capture_output=True, text=True, timeout=10)
+    assert p.returncode == 0, p.stderr
