@@ -112,6 +112,9 @@ def suite_fuzz():
         os.makedirs(os.path.join(ROOT, work), exist_ok=True)
         argv = [b, f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=0",
                 "-verbosity=0", "-max_len=4096", work, f"tests/fuzz/corpus/{name}"]
+        words = f"tests/fuzz/{name}.dict"
+        if os.path.exists(os.path.join(ROOT, words)):
+            argv.insert(1, f"-dict={words}")
         _, status = run(argv, timeout=FUZZ_SECONDS * 4 + 60)
         c.add(Count(passed=1) if status == 0 else Count(failed=1))
     return c

@@ -1,8 +1,7 @@
 /* Slow clients, spills, changes of lane by the thousand, and the relay's own writes in between. */
 #include "rig.h"
-#include <poll.h>
+#include "threads.h"
 #include <linux/sock_diag.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -60,6 +59,7 @@ static void test_burst_to_a_paused_reader(void **state)
 static void test_stalls(void **state)
 {
 	static char text[64 * 1024];
+	uint64_t spills = 0;
 	unsigned seed = 7;
 
 	(void)state;
@@ -89,9 +89,13 @@ static void test_stalls(void **state)
 			pattern_fill(text, n, at);
 			assert_same(g.got.data + at, n, text, n);
 		}
-		assert_true(g.relay.spills > 0 && g.relay.resumes > 0);
+		/* However it went, the kernel carries again. */
+		rig_until(&g, g.relay.engaged, 1000);
+		rig_carry(&g, text, 100, 100);
+		spills += g.relay.spills;
 		rig_close(&g);
 	}
+	assert_true(spills >= 8);
 }
 
 static const char heartbeat[] = ": heartbeat\n\n";
@@ -125,84 +129,6 @@ static void test_heartbeats(void **state)
 	}
 	assert_int_equal(c->injected, 2000 * h);
 	rig_close(&g);
-}
-
-struct side {
-	int fd;
-	uint64_t total;
-	unsigned seed;
-	_Atomic bool stop;
-	uint64_t bad_at; /* reader: first wrong byte + 1 */
-	uint64_t done;
-	unsigned stall_us; /* reader: now and then */
-};
-
-static void *origin_main(void *arg)
-{
-	struct side *s = arg;
-	char text[16384];
-
-	while (s->done < s->total && !s->stop) {
-		size_t n = 1 + (size_t)rand_r(&s->seed) % (rand_r(&s->seed) % 16 ? 400 : sizeof(text) - 1);
-		struct pollfd p = {.fd = s->fd, .events = POLLOUT};
-		ssize_t w;
-
-		n = MIN(n, s->total - s->done);
-		pattern_fill(text, n, s->done);
-		w = send(s->fd, text, n, MSG_NOSIGNAL);
-		if (w > 0)
-			s->done += (uint64_t)w;
-		else
-			poll(&p, 1, 100);
-	}
-	return NULL;
-}
-
-static void *reader_main(void *arg)
-{
-	struct side *s = arg;
-	char text[16384], want[16384];
-
-	while (s->done < s->total && !s->stop) {
-		struct pollfd p = {.fd = s->fd, .events = POLLIN};
-		ssize_t n = recv(s->fd, text, 1 + (size_t)rand_r(&s->seed) % (sizeof(text) - 1), 0);
-
-		if (n == 0)
-			break;
-		if (n < 0) {
-			poll(&p, 1, 100);
-			continue;
-		}
-		pattern_fill(want, (size_t)n, s->done);
-		if (memcmp(text, want, (size_t)n) && !s->bad_at)
-			s->bad_at = s->done + 1;
-		s->done += (uint64_t)n;
-		if (s->stall_us && rand_r(&s->seed) % 256 == 0)
-			usleep(s->stall_us);
-	}
-	return NULL;
-}
-
-/* Origin and reader on threads of their own; `step` drives the relay until everything arrived. */
-static void carry_threads(struct rig *g, uint64_t total, unsigned stall_us, void (*step)(struct rig *g))
-{
-	struct side origin = {.fd = g->origin, .total = total, .seed = 1};
-	struct side reader = {.fd = g->reader, .total = total, .seed = 2, .stall_us = stall_us};
-	uint64_t end = clock_mono_ns() + 60 * NS_PER_S;
-	pthread_t a, b;
-
-	assert_int_equal(pthread_create(&a, NULL, origin_main, &origin), 0);
-	assert_int_equal(pthread_create(&b, NULL, reader_main, &reader), 0);
-	while (__atomic_load_n(&reader.done, __ATOMIC_RELAXED) < total && clock_mono_ns() < end && !g->relay.error)
-		step(g);
-	if (reader.done < total)
-		rig_report(g);
-	origin.stop = reader.stop = true;
-	pthread_join(a, NULL);
-	pthread_join(b, NULL);
-	assert_int_equal(g->relay.error, 0);
-	assert_int_equal(reader.bad_at, 0);
-	assert_int_equal(reader.done, total);
 }
 
 static uint64_t flips;

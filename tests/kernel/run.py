@@ -21,7 +21,8 @@ INIT = """#!/bin/busybox sh
 /bin/busybox mount -t sysfs sys /sys
 /bin/busybox mount -t devtmpfs dev /dev
 /bin/busybox mount -t bpf bpf /sys/fs/bpf
-/bin/busybox mount -t tracefs trace /sys/kernel/tracing
+/bin/busybox mkdir -p /sys/fs/cgroup
+/bin/busybox mount -t cgroup2 cgroup /sys/fs/cgroup
 export PATH=/bin:/tests TMPDIR=/tmp SLUICE_TESTS_EMULATED=1
 /bin/busybox ip link set lo up
 for m in /modules/*.ko; do [ -e "$m" ] && /bin/busybox insmod "$m"; done

@@ -87,6 +87,20 @@ def test_refused(gate, bad):
     refuse(gate, bad.data, bad.statuses, bad.reasons)
 
 
+FORWARDED_BY_NGINX = {"B3 LF ends a field", "B3 LF ends every line", "C9 LF inside", "B6 no colon", "B7 name ends in 0x85"}
+
+
+@pytest.mark.parametrize("bad", [r for r in ROWS if row_id(r) in FORWARDED_BY_NGINX], ids=row_id)
+def test_the_oracle_can_tell(rig, bad):
+    """nginx forwards these (bad-inputs-and-faults.md says so): the same byte log shows it."""
+    origin = rig.origin(Gate.serve)
+    nginx = rig.nginx(origin)
+    wire = rig.connect(nginx.addr)
+    wire.send(bad.data)
+    wire.fill()
+    assert origin.bytes_received() > 0
+
+
 @pytest.mark.parametrize("bad", [c for c in CHUNKS if len(c.data) < 16_000], ids=row_id)
 def test_refused_chunks_in_one_piece(gate, bad):
     """The whole request in one write: nothing of it may go upstream, its head included."""

@@ -60,10 +60,14 @@ def test_one_write_of_many_chunks(rig, size):
 
 
 def stalls(rng):
-    """Reads for a while, then not at all for a while."""
+    """Reads 50 kB, then nothing for a while."""
+    state = {"next": 0, "until": 0.0}
 
     def take(now, come):
-        return 0 if int(now * 1000) // 25 % 2 else 65536
+        if come >= state["next"]:
+            state["next"] = come + 50_000
+            state["until"] = now + 0.015
+        return 0 if now < state["until"] else 65536
 
     return take
 

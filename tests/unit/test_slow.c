@@ -238,6 +238,29 @@ static void test_too_large_an_event_leaves_the_others(void **state)
 	event_queue_free(q);
 }
 
+static void test_gaps_stay_where_they_are(void **state)
+{
+	struct event_queue *q = queue(4096);
+	uint64_t times;
+
+	(void)state;
+	push_event(q, 'a', 1000);
+	push_event(q, 'B', 5000);
+	push_event(q, 'c', 1000);
+	push_event(q, 'D', 5000);
+	push_event(q, 'E', 5000);
+	push_event(q, 'f', 1000);
+	assert_int_equal(event_queue_dropped(q, &times), 3);
+	assert_int_equal(times, 2);
+	expect_event(q, 'a', 1000);
+	expect(q, ": dropped 1 events\n\n");
+	expect_event(q, 'c', 1000);
+	expect(q, ": dropped 2 events\n\n");
+	expect_event(q, 'f', 1000);
+	assert_true(event_queue_idle(q));
+	event_queue_free(q);
+}
+
 static void test_too_large_in_pieces(void **state)
 {
 	struct event_queue *q = queue(4096);
@@ -303,7 +326,7 @@ static uint64_t roll(struct run *r, uint64_t n)
 /* "E<number> <filler bytes>\n" and that many fillers: an event that can be told apart. */
 static void push_some(struct run *r)
 {
-	char bytes[600];
+	char bytes[16384];
 	size_t n;
 
 	if (!r->left) {
@@ -315,7 +338,8 @@ static void push_some(struct run *r)
 		event_queue_push(r->q, (struct slice){bytes, (size_t)head}, r->left == 0);
 		return;
 	}
-	n = 1 + roll(r, MIN(r->left, sizeof(bytes)));
+	/* Mostly as reads bring it; now and then all at once. */
+	n = roll(r, 4) ? 1 + roll(r, MIN(r->left, (size_t)600)) : MIN(r->left, sizeof(bytes));
 	memset(bytes, 'x', n);
 	r->left -= n;
 	event_queue_push(r->q, (struct slice){bytes, n}, r->left == 0);
@@ -406,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_a_comment_not_yet_begun_is_updated),
 		cmocka_unit_test(test_largest_event_fits),
 		cmocka_unit_test(test_too_large_an_event_leaves_the_others),
+		cmocka_unit_test(test_gaps_stay_where_they_are),
 		cmocka_unit_test(test_too_large_in_pieces),
 		cmocka_unit_test(test_gap_at_a_full_ring),
 		cmocka_unit_test(test_random),

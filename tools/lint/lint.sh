@@ -42,8 +42,12 @@ only() {
 only 'sys/epoll.h' user/event/
 only 'bpf/libbpf.h\|bpf/bpf.h' user/kern/
 only 'ares.h' user/upstream/
-only 'cyaml/cyaml.h' user/conf/
+only 'yaml.h>' user/conf/
 only 'seccomp.h>' user/main/
+
+for script in tools/lint/*_doc.py; do
+	/usr/bin/python3 "$script" || say "$script: the docs and the code differ"
+done
 
 long=$(git ls-files user bpf include tools | grep -E '\.(c|h|py|sh)$' | xargs wc -l | awk '$2 != "total" && $1 > 500 {print $2 " (" $1 ")"}')
 [ -z "$long" ] || say "over 500 lines: $long"

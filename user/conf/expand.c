@@ -4,36 +4,23 @@
 
 static int expand_mapping(struct document *d, const struct section *s, int id);
 
-/* Puts the mark of the text that a new node stands for on it, so that messages name its line. */
-static int marked(struct document *d, int id, yaml_mark_t mark)
-{
-	if (id)
-		document_node(d, id)->start_mark = mark;
-	return id;
-}
-
-/* {short_for: text} in place of the text. 0: no memory. */
+/* {short_for: text} in place of the text. 0: no memory. New nodes have no line, and need none: what is said
+ * of them names the text's. */
 static int wrap_in_mapping(struct document *d, const char *key, int text)
 {
-	yaml_mark_t mark = document_node(d, text)->start_mark;
-	int map = marked(d, yaml_document_add_mapping(&d->yaml, NULL, YAML_BLOCK_MAPPING_STYLE), mark);
+	int map = yaml_document_add_mapping(&d->yaml, NULL, YAML_BLOCK_MAPPING_STYLE);
 	int name = map ? yaml_document_add_scalar(
 				 &d->yaml, NULL, (const unsigned char *)key, -1, YAML_PLAIN_SCALAR_STYLE)
 		       : 0;
 
-	if (!marked(d, name, mark) || !yaml_document_append_mapping_pair(&d->yaml, map, name, text))
-		return 0;
-	return map;
+	return name && yaml_document_append_mapping_pair(&d->yaml, map, name, text) ? map : 0;
 }
 
 static int wrap_in_list(struct document *d, int text)
 {
-	yaml_mark_t mark = document_node(d, text)->start_mark;
-	int list = marked(d, yaml_document_add_sequence(&d->yaml, NULL, YAML_BLOCK_SEQUENCE_STYLE), mark);
+	int list = yaml_document_add_sequence(&d->yaml, NULL, YAML_BLOCK_SEQUENCE_STYLE);
 
-	if (!list || !yaml_document_append_sequence_item(&d->yaml, list, text))
-		return 0;
-	return list;
+	return list && yaml_document_append_sequence_item(&d->yaml, list, text) ? list : 0;
 }
 
 static bool is_text(struct document *d, int id)
@@ -127,8 +114,6 @@ int document_write(struct document *d, struct buf *out)
 			n->data.scalar.style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
 	}
 	yaml_emitter_set_output(&emitter, write_bytes, out);
-	yaml_emitter_set_unicode(&emitter, 1);
-	yaml_emitter_set_width(&emitter, -1);
 	d->loaded = false; /* yaml_emitter_dump frees it, whatever becomes of the writing */
 	ok = yaml_emitter_dump(&emitter, &d->yaml) && yaml_emitter_close(&emitter);
 	yaml_emitter_delete(&emitter);

@@ -334,6 +334,11 @@ void splice_forget(struct splice *k, uint32_t slot)
 	*s = (struct seat){0};
 }
 
+void splice_untarget(struct splice *k, uint32_t slot)
+{
+	bpf_map_delete_elem(k->target_fd, &slot);
+}
+
 bool splice_hooked(const struct splice *k, uint32_t slot)
 {
 	return k->seats[slot].hooked;

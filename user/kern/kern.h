@@ -57,6 +57,12 @@ int kern_fail(char *why, size_t size, int err, const char *fmt, ...) printf_like
 /* track.c: the event scanner as a table for the verdict. -EINVAL when it does not fit. */
 must_check int track_table(uint8_t cls[256], uint8_t *next, size_t rows, size_t classes, uint8_t *ret_idle);
 
+/* splice.c */
+int splice_verdict_fd(const struct splice *k);
+
+/* handoff.c: takes the client out of `target` behind the stream's back, for the self-test. */
+void splice_untarget(struct splice *k, uint32_t slot);
+
 /* notes.c */
 must_check int notes_open(struct splice *k, int outer_fd);
 void notes_close(struct splice *k);

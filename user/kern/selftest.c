@@ -1,5 +1,6 @@
 #include "kern/selftest.h"
 #include "base/clock.h"
+#include "kern/kern.h"
 #include "kern/wire.h"
 #include <poll.h>
 #include <stdio.h>

@@ -205,6 +205,11 @@ uint32_t splice_slots(const struct splice *k)
 	return k->slots;
 }
 
+int splice_verdict_fd(const struct splice *k)
+{
+	return bpf_program__fd(k->skel->progs.splice_verdict);
+}
+
 int splice_totals(const struct splice *k, struct sluice_totals *ret)
 {
 	const size_t fields = sizeof(*ret) / sizeof(uint64_t);

@@ -30,17 +30,15 @@ static void free_rows(int **rows, unsigned workers, size_t n, bool close_fds)
 static int open_one(const struct listener_settings *l, const int *first, int *ret, char *why, size_t why_size)
 {
 	struct listener_settings same = *l;
+	int err;
 
 	if (first && l->addr.sa.sa_family == AF_UNIX) {
 		*ret = fcntl(*first, F_DUPFD_CLOEXEC, 0);
 		return *ret < 0 ? -errno : 0;
 	}
-	if (first) {
-		int err = listen_address(*first, &same.addr);
-
-		if (err)
-			return err;
-	}
+	err = first ? listen_address(*first, &same.addr) : listen_check_free(l, why, why_size);
+	if (err)
+		return err;
 	return listen_open(&same, ret, why, why_size);
 }
 

@@ -77,6 +77,20 @@ int listen_open(const struct listener_settings *l, int *ret_fd, char *why, size_
 	return 0;
 }
 
+int listen_check_free(const struct listener_settings *l, char *why, size_t why_size)
+{
+	_cleanup_close_ int fd = -1;
+	int one = 1;
+
+	if (l->addr.sa.sa_family == AF_UNIX)
+		return 0;
+	fd = socket(l->addr.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	/* Without SO_REUSEPORT, which would let it share the port; with SO_REUSEADDR, or connections of the past count. */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) || bind(fd, &l->addr.sa, l->addr.len))
+		return failed(-errno, l, "bind", why, why_size);
+	return 0;
+}
+
 int listen_address(int fd, struct sockaddr_any *ret)
 {
 	struct sockaddr_any a = {.len = sizeof(a.ss)};

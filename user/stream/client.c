@@ -13,6 +13,7 @@
 #define READ_BYTES (16 * 1024)
 #define LINGER_MS 1000 /* how long a closed connection may take to read our last bytes */
 #define LINGER_POLL_MS 10
+#define LINGER_READS 4 /* then live streams get their turn */
 #define CLIENT_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 ssize_t wire_recv(struct wire *w, void *p, size_t n)
@@ -72,10 +73,12 @@ static void linger_read(struct client *c)
 {
 	ssize_t n = 1;
 
-	while (c->wire.readable && n > 0)
+	for (int reads = 0; c->wire.readable && n > 0 && reads < LINGER_READS; reads++)
 		n = wire_recv(&c->wire, c->env->scratch, SCRATCH_BYTES);
 	if (c->wire.dead || (n <= 0 && n != -EAGAIN && !c->reset_when_sent))
 		client_gone(c);
+	else if (c->wire.readable && n > 0)
+		task_next_turn(c->env->loop, &c->again);
 }
 
 static void linger_timer(struct client *c)
@@ -111,8 +114,9 @@ void client_close(struct client *c, enum client_close how)
 		client_reset(c);
 	else if (how == CLIENT_RESET_WHEN_SENT && !c->wire.dead)
 		client_linger(c, true);
-	/* close() with unread bytes makes a reset, which may destroy the answer on its way. */
-	else if (how == CLIENT_CLOSE && !c->wire.dead && (c->wire.readable || c->in.len))
+	/* close() with unread bytes makes a reset, which may destroy the answer on its way; so does what comes behind it. */
+	else if (how != CLIENT_RESET_WHEN_SENT && !c->wire.dead &&
+		 (how == CLIENT_LINGER || c->wire.readable || c->in.len))
 		client_linger(c, false);
 	else
 		client_gone(c);
@@ -168,6 +172,14 @@ static void begin_head(struct client *c)
 	timer_in(c->env->loop, &c->timer, c->env->now->settings->client_head_ms);
 }
 
+/* Waits for a request; holds no memory for it. */
+static void client_idle(struct client *c)
+{
+	buf_reset(&c->in);
+	list_remove(&c->idle);
+	list_push_back(&c->env->idle_clients, &c->idle);
+}
+
 static void client_read(struct client *c)
 {
 	if (c->in.len && !c->stream)
@@ -176,8 +188,11 @@ static void client_read(struct client *c)
 	while (!c->closed && !c->lingering && !c->stream && c->wire.readable && list_empty(&c->again.link)) {
 		ssize_t n = wire_recv(&c->wire, c->env->scratch, READ_BYTES);
 
-		if (n == -EAGAIN)
+		if (n == -EAGAIN) {
+			if (!c->first_byte_ns)
+				client_idle(c);
 			return;
+		}
 		if (n <= 0 || buf_append(&c->in, c->env->scratch, (size_t)n)) {
 			client_close(c, n <= 0 ? CLIENT_CLOSE : CLIENT_RESET);
 			return;
@@ -192,7 +207,9 @@ static void client_go_on(struct task *t)
 {
 	struct client *c = container_of(t, struct client, again);
 
-	if (!c->lingering && !c->stream)
+	if (c->lingering)
+		linger_read(c);
+	else if (!c->stream)
 		client_read(c);
 }
 
@@ -216,8 +233,7 @@ void client_next(struct client *c)
 		task_next_turn(env->loop, &c->again);
 		return;
 	}
-	buf_reset(&c->in);
-	list_push_back(&env->idle_clients, &c->idle);
+	client_idle(c);
 	timer_in(env->loop, &c->timer, env->now->settings->client_keepalive_ms);
 }
 
@@ -400,7 +416,7 @@ void clients_cut(struct env *env)
 
 		if (c->stream)
 			stream_end(c->stream, SLUICE_BY_DRAIN, "window over");
-		else
+		else if (!c->lingering)
 			client_close(c, CLIENT_CLOSE);
 	}
 }

@@ -12,7 +12,6 @@ enum body_result {
 	BODY_MORE,
 	BODY_END, /* the framing says so */
 	BODY_BAD, /* the upstream broke its framing */
-	BODY_GONE, /* the client does not take any more */
 };
 
 /* Policy `drop` at work: lag.c takes the payload apart into events, and counts them. */
@@ -70,8 +69,9 @@ static size_t portion(const struct stream *s, size_t n)
 	return s->resp.chunk.state == CHUNK_DATA_LF ? 1 : n;
 }
 
-/* Chunks are checked and followed; unless they are made anew, the bytes go on as they came. */
-static enum body_result take_chunked(struct stream *s, const char *p, size_t n, size_t *ret_used)
+/* Chunks are checked and followed; unless they are made anew, the bytes go on as they came. A body_result, or the errno of the
+ * client's side. */
+static int take_chunked(struct stream *s, const char *p, size_t n, size_t *ret_used)
 {
 	struct chunk_reader *r = &s->resp.chunk;
 	size_t used = 0, raw = 0;
@@ -95,20 +95,23 @@ static enum body_result take_chunked(struct stream *s, const char *p, size_t n, 
 	if (!err && !s->resp.reframe)
 		err = out_send(s, p + raw, used - raw, false);
 	if (err)
-		return BODY_GONE;
+		return err;
 	if (r->state == CHUNK_BAD)
 		return BODY_BAD;
 	return r->state == CHUNK_DONE ? BODY_END : BODY_MORE;
 }
 
-static enum body_result take_plain(struct stream *s, const char *p, size_t n, size_t *ret_used)
+static int take_plain(struct stream *s, const char *p, size_t n, size_t *ret_used)
 {
 	size_t used = s->resp.in == H1_BODY_LENGTH ? (size_t)MIN((uint64_t)n, s->resp.left) : n;
 
+	int err;
+
 	note_payload(s, (struct slice){p, used});
 	*ret_used = used;
-	if (by_event(s) ? put_payload(s, (struct slice){p, used}) : out_send(s, p, used, false))
-		return BODY_GONE;
+	err = by_event(s) ? put_payload(s, (struct slice){p, used}) : out_send(s, p, used, false);
+	if (err)
+		return err;
 	if (s->resp.in != H1_BODY_LENGTH)
 		return BODY_MORE;
 	s->resp.left -= used;
@@ -157,8 +160,8 @@ void copy_broken(struct stream *s)
 static bool body_in(struct stream *s, const char *p, size_t n)
 {
 	struct sluice_ctl *c = s->ctl;
-	enum body_result result;
 	size_t used;
+	int result;
 
 	c->bytes_in += n;
 	c->last_in_ns = loop_now_ns(s->env->loop);
@@ -177,7 +180,7 @@ static bool body_in(struct stream *s, const char *p, size_t n)
 		s->env->totals->bad_responses++;
 		copy_truncated(s, SLUICE_BY_BAD_RESPONSE, h1_rule_label(s->resp.chunk.bad));
 	} else {
-		stream_end(s, SLUICE_BY_CLIENT, "send");
+		stream_lost(s, result);
 	}
 	return false;
 }
@@ -294,7 +297,7 @@ void copy_on_client(struct stream *s)
 		return;
 	done = out_flush(s);
 	if (done < 0)
-		stream_end(s, SLUICE_BY_CLIENT, "send");
+		stream_lost(s, done);
 	else if (done > 0)
 		copy_pump(s);
 }
@@ -302,7 +305,7 @@ void copy_on_client(struct stream *s)
 void copy_on_upstream(struct stream *s);
 void copy_on_upstream(struct stream *s)
 {
-	if (unlikely(!s->req.done) && s->up.writable && !send_pump(s))
+	if (unlikely(stream_sends(s)) && s->up.writable && !send_pump(s))
 		return;
 	copy_pump(s);
 }

@@ -89,6 +89,12 @@ static void learn_sticky(struct stream *s, const struct h1_response *resp)
 		upstreams_stick(&s->lease, f->value);
 }
 
+/* Do the bytes behind the head go on as they are? Only then may the head wait for them in the socket. */
+static bool body_passes(const struct stream *s)
+{
+	return !s->resp.reframe && s->resp.in != H1_BODY_NONE && !(s->resp.in == H1_BODY_LENGTH && s->resp.left == 0);
+}
+
 static int send_head(struct stream *s, const struct h1_response *resp, bool more)
 {
 	_cleanup_buf_ struct buf out = {0};
@@ -150,8 +156,15 @@ void decide(struct stream *s, struct slice rest)
 	const struct h1_response *resp = &s->env->response;
 	struct slice query = {s->kept.data ? s->kept.data + s->query_at : NULL, s->kept.len - s->query_at};
 
+	int err;
+
 	stream_move(s, STREAM_DECIDE);
 	upstreams_worked(&s->lease);
+	/* An answer to half a head: what is missing of it will never be sent. */
+	if (s->req_head_sent < s->req_head.len) {
+		s->req.done = s->req.abandoned = true;
+		s->up_spoilt = true;
+	}
 	buf_reset(&s->req_head);
 	s->req_head_sent = 0;
 	plan_body(s, resp);
@@ -160,8 +173,11 @@ void decide(struct stream *s, struct slice rest)
 	fill_record(s, resp);
 	if (resp->status == 101)
 		s->close_client = true;
-	if (set_sndbuf(s) || send_head(s, resp, rest.n > 0) < 0) {
-		stream_end(s, SLUICE_BY_CLIENT, "send");
+	err = set_sndbuf(s);
+	if (!err)
+		err = send_head(s, resp, rest.n > 0 && body_passes(s));
+	if (err) {
+		stream_lost(s, err);
 		return;
 	}
 	s->ctl->head_ns = loop_now_ns(s->env->loop);

@@ -8,6 +8,8 @@
 #define MAX_ATTEMPTS 4 /* connections tried for one request, the first included */
 #define UPSTREAM_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
+void head_on_upstream(struct stream *s);
+
 static void dial_pick(struct stream *s);
 
 static void on_pick_changed(struct pick_waiter *w)
@@ -144,6 +146,8 @@ void dial_on_upstream(struct stream *s)
 	}
 	s->up_connected = true;
 	send_begin(s);
+	/* What came together with the connection makes no other edge. */
+	head_on_upstream(s);
 }
 
 void dial_on_timeout(struct stream *s);

@@ -16,7 +16,7 @@ void drain_on_client(struct stream *s)
 	done = out_flush(s);
 	if (done < 0) {
 		s->close_client = true;
-		stream_end(s, SLUICE_BY_CLIENT, "send");
+		stream_lost(s, done);
 	} else if (done > 0) {
 		stream_end(s, s->end_by, s->detail);
 	}

@@ -45,7 +45,7 @@ void stream_drop_upstream(struct stream *s, enum lease_end how)
 
 void stream_release_upstream(struct stream *s)
 {
-	bool reuse = s->up.source.fd >= 0 && s->resp.done && s->up_keep && !s->up_spoilt && s->req.done && !s->req.abandoned &&
+	bool reuse = s->up.source.fd >= 0 && s->resp.done && s->up_keep && !s->up_spoilt && !stream_sends(s) && !s->req.abandoned &&
 		     !s->up.fin && !s->up.dead && (!s->up.readable || s->hooked) && !s->env->draining;
 
 	stream_drop_upstream(s, reuse ? LEASE_REUSE : LEASE_CLOSED);
@@ -83,21 +83,43 @@ static void let_client_go(struct stream *s)
 		     s->end_by == SLUICE_BY_OVERLOAD || s->end_by == SLUICE_BY_BAD_RESPONSE;
 
 	if (s->end_by == SLUICE_BY_CLIENT)
-		client_close(c, c->wire.dead ? CLIENT_RESET : CLIENT_CLOSE);
+		client_close(c, c->wire.dead || s->abort_client ? CLIENT_RESET : CLIENT_CLOSE);
 	else if (s->abort_client)
 		client_close(c, s->end_by == SLUICE_BY_SLOW ? CLIENT_RESET : CLIENT_RESET_WHEN_SENT);
+	else if (!s->req.done || s->req.abandoned)
+		client_close(c, CLIENT_LINGER);
 	else if (s->close_client || !whole || !s->keep_alive)
 		client_close(c, CLIENT_CLOSE);
 	else
 		client_next(c);
 }
 
+/* Part of the answer is lost with this end: nothing may follow it on the connection, and where only a close says that a body
+ * has ended, a close would be a lie. */
+static void cut(struct stream *s, enum sluice_end_by by)
+{
+	s->close_client = true;
+	s->abort_client |= s->resp.out == H1_BODY_CLOSE;
+	if (by != SLUICE_BY_CLIENT)
+		s->ctl->flags |= SLUICE_CTL_TRUNCATED;
+}
+
+static bool carries(const struct stream *s)
+{
+	return s->state == STREAM_DECIDE || s->state == STREAM_COPY || s->state == STREAM_SPLICE ||
+	       s->state == STREAM_SETTLE;
+}
+
 void stream_end(struct stream *s, enum sluice_end_by by, const char *detail)
 {
+	bool unsent = backlog_len(&s->to_client) > 0;
+
 	if (s->state == STREAM_END)
 		return;
-	/* A stream that was ending already keeps its reason, unless its client left before the end. */
-	if (!s->end_by || by == SLUICE_BY_CLIENT || by == SLUICE_BY_SLOW) {
+	if (unsent || carries(s))
+		cut(s, by);
+	/* A stream that was ending already keeps its reason, unless its client did not get to the end. */
+	if (!s->end_by || unsent || by == SLUICE_BY_CLIENT || by == SLUICE_BY_SLOW) {
 		if (s->state != STREAM_DRAIN && s->state != STREAM_REPLY)
 			s->phase = s->state;
 		s->end_by = by;
@@ -117,12 +139,20 @@ void stream_end(struct stream *s, enum sluice_end_by by, const char *detail)
 	task_defer(s->env->loop, &s->free_task);
 }
 
+void stream_lost(struct stream *s, int err)
+{
+	bool memory = err == -ENOMEM || err == -ENOBUFS;
+
+	stream_end(s, memory ? SLUICE_BY_OVERLOAD : SLUICE_BY_CLIENT, memory ? "memory" : "send");
+}
+
 void stream_finish(struct stream *s, enum sluice_end_by by, const char *detail)
 {
 	s->end_by = by;
 	s->detail = detail;
 	stream_release_upstream(s);
-	if (!backlog_len(&s->to_client) && !s->queue) {
+	/* Half an event in the queue will never be whole: it is not waited for. */
+	if (!backlog_len(&s->to_client)) {
 		stream_end(s, by, detail);
 		return;
 	}
@@ -132,6 +162,8 @@ void stream_finish(struct stream *s, enum sluice_end_by by, const char *detail)
 
 static void reply_with(struct stream *s, struct buf *out, int status, enum sluice_end_by by, const char *detail)
 {
+	int err;
+
 	stream_drop_upstream(s, LEASE_CLOSED);
 	stream_move(s, STREAM_REPLY);
 	s->end_by = by;
@@ -139,9 +171,10 @@ static void reply_with(struct stream *s, struct buf *out, int status, enum sluic
 	ctl_begin(s->ctl);
 	s->ctl->status = (uint16_t)status;
 	ctl_end(s->ctl);
-	if (out_send(s, out->data, out->len, false) < 0) {
+	err = out_send(s, out->data, out->len, false);
+	if (err < 0) {
 		s->close_client = true;
-		stream_end(s, SLUICE_BY_CLIENT, "send");
+		stream_lost(s, err);
 		return;
 	}
 	s->ctl->head_ns = loop_now_ns(s->env->loop);

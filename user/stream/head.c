@@ -15,6 +15,7 @@ static void bad_response(struct stream *s, enum h1_rule rule)
 static bool pass_interim(struct stream *s, const struct h1_response *resp)
 {
 	_cleanup_buf_ struct buf out = {0};
+	int err;
 
 	if (++s->interims > MAX_INTERIMS) {
 		bad_response(s, H1_RULE_TOO_MANY_INTERIM);
@@ -23,8 +24,11 @@ static bool pass_interim(struct stream *s, const struct h1_response *resp)
 	/* HTTP/1.0 has no 1xx (RFC 9110 15.2). */
 	if (s->minor == 0)
 		return true;
-	if (h1_write_interim(&out, resp) || out_send(s, out.data, out.len, false) < 0) {
-		stream_end(s, SLUICE_BY_CLIENT, "send");
+	err = h1_write_interim(&out, resp);
+	if (!err)
+		err = out_send(s, out.data, out.len, false);
+	if (err) {
+		stream_lost(s, err);
 		return false;
 	}
 	return true;
@@ -44,7 +48,8 @@ static void read_heads(struct stream *s, struct slice in)
 		skip = s->resp_scan.skip;
 		if (rule == H1_OK)
 			rule = h1_response_parse(in.p + skip, len - skip, s->method, resp);
-		if (rule == H1_OK && resp->status == 101 && !s->wants_upgrade)
+		/* Nor to half a request. */
+		if (rule == H1_OK && resp->status == 101 && (!s->wants_upgrade || s->req_head_sent < s->req_head.len))
 			rule = H1_RULE_UNASKED_101;
 		if (rule != H1_OK) {
 			bad_response(s, rule);

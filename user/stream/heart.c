@@ -22,10 +22,13 @@ static bool between_chunks(const struct stream *s)
 
 bool heart_inject(struct stream *s, struct slice text)
 {
+	int err;
+
 	if (!text.n || !s->resp.events || !between_chunks(s))
 		return false;
-	if (out_payload(s, text.p, text.n)) {
-		stream_end(s, SLUICE_BY_CLIENT, "send");
+	err = out_payload(s, text.p, text.n);
+	if (err) {
+		stream_lost(s, err);
 		return false;
 	}
 	s->ctl->injected += text.n;

@@ -74,60 +74,88 @@ static enum sluice_framing framing_of(const struct stream *s)
 	}
 }
 
-/* 0: the kernel carries. */
-static int hand_over(struct stream *s)
+/* Where the body stands. Negative: the kernel cannot go on from there now; what changes that comes with an event, and is not
+ * asked for again before it. */
+static int stands_at(struct stream *s, struct sluice_track *ret)
 {
 	struct splice *k = s->env->splice;
-	struct sluice_track at;
-	int err = splice_track_make(&at, framing_of(s), s->resp.left,
+	int err = splice_track_make(ret, framing_of(s), s->resp.left,
 		s->resp.in == H1_BODY_CHUNKED ? &s->resp.chunk : NULL, s->resp.events ? &s->resp.sse : NULL);
 
-	if (err)
+	if (err || !s->hooked)
 		return err;
-	if (s->hooked)
-		return splice_roomy(k, slot_of(s)) ? splice_resume(k, slot_of(s), &at) : -EBUSY;
-	err = splice_engage(k, slot_of(s), s->up.source.fd, s->client->wire.source.fd, &at);
-	s->hooked = err == 0;
-	return err;
+	return splice_left(k, slot_of(s)) || !splice_roomy(k, slot_of(s)) ? -EBUSY : 0;
+}
+
+/* The kernel does not take the sockets. */
+static void not_engaged(struct stream *s, int err)
+{
+	if (loop_mod(s->env->loop, &s->up.source, UPSTREAM_COPY_EVENTS)) {
+		stream_end(s, SLUICE_BY_INTERNAL, "epoll");
+	} else if (err != -EAGAIN) {
+		/* Not for a reason that passes: these sockets cannot be spliced. */
+		s->lane_best = SLUICE_LANE_COPY;
+		s->ctl->reason = err == -ENOSPC ? SLUICE_REASON_MAP_FULL : SLUICE_REASON_KERNEL;
+	}
+}
+
+/* Bytes came to userspace while the kernel took over, and it may have carried some before them: the way back is the usual one. */
+static void not_resumed(struct stream *s)
+{
+	s->after = AFTER_READ;
+	s->settle_ms = loop_now_ms(s->env->loop);
+	stream_move(s, STREAM_SPLICE);
+	stream_move(s, STREAM_SETTLE);
+	task_next_turn(s->env->loop, &s->again);
 }
 
 void lane_try(struct stream *s)
 {
 	struct loop *loop = s->env->loop;
+	struct splice *k = s->env->splice;
+	struct sluice_track at;
 	int err;
 
-	if (s->lane_best != SLUICE_LANE_SPLICE || s->state != STREAM_COPY || !s->req.done || s->up.fin ||
+	if (s->lane_best != SLUICE_LANE_SPLICE || s->state != STREAM_COPY || stream_sends(s) || s->up.fin ||
 		s->up.dead || s->up.readable || backlog_len(&s->to_client) || lag_active(s) || s->resp.reframe)
 		return;
-	if (loop_mod(loop, &s->up.source, UPSTREAM_SPLICE_EVENTS))
+	/* First what needs no change of events: changing them back makes an event, and that would end up here again. */
+	if (stands_at(s, &at) || loop_mod(loop, &s->up.source, UPSTREAM_SPLICE_EVENTS))
 		return;
-	err = hand_over(s);
+	if (s->hooked)
+		err = splice_resume(k, slot_of(s), &at);
+	else
+		err = splice_engage(k, slot_of(s), s->up.source.fd, s->client->wire.source.fd, &at);
 	if (err) {
-		if (loop_mod(loop, &s->up.source, UPSTREAM_COPY_EVENTS))
-			stream_end(s, SLUICE_BY_INTERNAL, "epoll");
-		/* Never hooked, and not for a reason that passes: this socket cannot be spliced. */
-		else if (!s->hooked && err != -EAGAIN) {
-			s->lane_best = SLUICE_LANE_COPY;
-			s->ctl->reason = err == -ENOSPC ? SLUICE_REASON_MAP_FULL : SLUICE_REASON_KERNEL;
-		}
+		s->hooked ? not_resumed(s) : not_engaged(s, err);
 		return;
 	}
+	s->hooked = true;
 	set_lane(s, SLUICE_LANE_SPLICE, SLUICE_REASON_NONE);
 	stream_move(s, STREAM_SPLICE);
 	s->watch_ms = loop_now_ms(loop) + WATCH_MS;
 	deadline_arm(s);
-	/* A note of the time before we listened to it is not repeated. */
-	lane_look(s);
+	/* A note of the time before we listened to it is not repeated. Not looked at from here: this may be deep in such a look. */
+	if (splice_next(k, slot_of(s)) != SPLICE_CARRIED)
+		task_next_turn(loop, &s->again);
 }
 
 /* ---- out of it */
+
+static bool body_is_done(const struct stream *s)
+{
+	if (s->resp.in == H1_BODY_CHUNKED)
+		return s->resp.chunk.state == CHUNK_DONE;
+	return s->resp.in == H1_BODY_LENGTH && s->resp.left == 0;
+}
 
 static void arrive(struct stream *s)
 {
 	enum lane_after after = s->after;
 
 	splice_track_take(s->env->splice, slot_of(s), &s->resp.chunk, &s->resp.sse, &s->resp.left);
-	if (after == AFTER_END) {
+	/* The upstream's FIN may be seen before the note of the body's end, which it does not make less of an end. */
+	if (after == AFTER_END || body_is_done(s)) {
 		copy_complete(s);
 		return;
 	}
@@ -251,6 +279,14 @@ void lane_on_note(void *arg, uint32_t slot)
 
 	if (s && s->state == STREAM_SPLICE)
 		lane_look(s);
+}
+
+void lane_again(struct stream *s)
+{
+	if (s->state == STREAM_SPLICE)
+		lane_look(s);
+	else if (s->state == STREAM_SETTLE)
+		settle(s);
 }
 
 /* ---- the end */

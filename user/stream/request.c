@@ -13,10 +13,14 @@ static void on_again(struct task *t)
 {
 	struct stream *s = container_of(t, struct stream, again);
 
+	if (!s->req.done && (s->state == STREAM_SEND_REQUEST || s->state == STREAM_COPY) && !send_pump(s))
+		return;
 	if (s->state == STREAM_COPY)
 		copy_pump(s);
 	else if (s->state == STREAM_TUNNEL)
 		tunnel_pump(s);
+	else
+		lane_again(s);
 }
 
 static struct sluice_ctl *take_record(struct stream *s)
@@ -223,6 +227,9 @@ static void route_request(struct stream *s, const struct h1_request *req, size_t
 	rule = check_body_start(s, buf_slice(&c->in));
 	if (rule != H1_OK)
 		refuse(s, rule);
+	else if (c->wire.fin || c->wire.dead)
+		/* It ended with its last byte: no other event will tell. */
+		stream_end(s, SLUICE_BY_CLIENT, c->wire.dead ? "reset" : "closed");
 	else if (!route_has_room(s))
 		overload(s, "route max_streams");
 	else

@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 
 #define READ_BYTES (16 * 1024)
+#define MOVES_A_TURN 4 /* then the other streams have their turn */
+#define CHUNK_COST 5 /* bytes of framing that a chunk has at least */
+#define CHUNK_OVERHEAD_MAX (100 * 1024) /* framing may outweigh payload by so much */
 
 void head_on_upstream(struct stream *s);
 
@@ -21,7 +24,8 @@ static void abandon_body(struct stream *s)
 /* 1: sent, 0: the socket is full, negative: broken. */
 static int send_head(struct stream *s)
 {
-	bool more = !s->req.done && s->client->in.len;
+	/* Only where something follows for certain: a head that waits for it would wait 200 ms. */
+	bool more = s->req.framing == H1_BODY_LENGTH && !s->req.done && s->client->in.len;
 
 	while (s->req_head_sent < s->req_head.len) {
 		ssize_t n;
@@ -72,8 +76,13 @@ static int feed_chunked(struct stream *s, const char *p, size_t n, size_t *ret_u
 
 		*ret_used += step.used;
 		s->req.bytes += step.payload.n;
-		if (step.payload.n)
+		/* The reader counts extensions only: an event source may send crumbs for hours. A request may not. */
+		if (r->chunks * CHUNK_COST > CHUNK_OVERHEAD_MAX + s->req.bytes) {
+			r->state = CHUNK_BAD;
+			r->bad = H1_RULE_CHUNK_OVERHEAD;
+		} else if (step.payload.n) {
 			err = put_chunk(s, step.payload);
+		}
 	}
 	if (err >= 0 && r->state == CHUNK_DONE) {
 		s->req.done = true;
@@ -169,10 +178,14 @@ bool send_pump(struct stream *s)
 {
 	int done = send_head(s);
 
-	while (done > 0) {
+	for (int moves = 0; done > 0; moves++) {
 		done = backlog_flush(&s->to_up, &s->up);
 		if (done <= 0 || s->req.done)
 			break;
+		if (moves == MOVES_A_TURN) {
+			task_next_turn(s->env->loop, &s->again);
+			return true;
+		}
 		done = move_some(s);
 	}
 	if (done == -ECANCELED)
@@ -203,7 +216,12 @@ void send_begin(struct stream *s)
 void send_on_client(struct stream *s);
 void send_on_client(struct stream *s)
 {
-	if (!s->req.done)
+	/* A 1xx that the client had no room for. */
+	int done = s->client->wire.writable && backlog_len(&s->to_client) ? out_flush(s) : 1;
+
+	if (done < 0)
+		stream_lost(s, done);
+	else if (!s->req.done)
 		send_pump(s);
 }
 

@@ -162,6 +162,12 @@ struct stream {
 	bool counted_route;
 };
 
+/* Is there more of the request to take, or to send on? */
+static inline bool stream_sends(const struct stream *s)
+{
+	return !s->req.done || backlog_len(&s->to_up);
+}
+
 /* ---- table.c: moves and dispatch */
 void stream_move(struct stream *s, enum stream_state next);
 const char *stream_state_name(enum stream_state state);
@@ -172,6 +178,8 @@ void wire_note(struct wire *w, uint32_t events);
 /* ---- end.c */
 /* The stream is over: closes the upstream, logs, and lets the client's connection go on or close. `detail` is static. */
 void stream_end(struct stream *s, enum sluice_end_by by, const char *detail);
+/* Writing to the client failed with `err`: it has gone, or memory has. */
+void stream_lost(struct stream *s, int err);
 /* The answer is whole in userspace: flush what the client has not taken, then end. */
 void stream_finish(struct stream *s, enum sluice_end_by by, const char *detail);
 /* The upstream is not needed any more: `reuse` gives the connection to the pool when the rules allow it. */
@@ -191,7 +199,12 @@ void request_timed_out(struct client *c);
 /* ---- client.c */
 /* After a stream: waits for the next request, or closes. */
 void client_next(struct client *c);
-enum client_close { CLIENT_CLOSE, CLIENT_RESET, CLIENT_RESET_WHEN_SENT };
+enum client_close {
+	CLIENT_CLOSE,
+	CLIENT_LINGER, /* the same, while bytes of a request may still be on their way: they are thrown away */
+	CLIENT_RESET,
+	CLIENT_RESET_WHEN_SENT,
+};
 void client_close(struct client *c, enum client_close how);
 /* As recv(2) on the wire, keeping its flags: > 0, 0 at the end, -EAGAIN or another negative errno. */
 ssize_t wire_recv(struct wire *w, void *p, size_t n);
@@ -226,6 +239,8 @@ void lane_choose_for(struct stream *s);
 /* Hands the body to the kernel if that is its lane and nothing is in userspace's hands. */
 void lane_try(struct stream *s);
 void lane_leave(struct stream *s, enum lane_after after);
+/* What was put off to this turn of the loop. */
+void lane_again(struct stream *s);
 /* What does the kernel need us for? */
 void lane_look(struct stream *s);
 void lane_watch(struct stream *s, uint64_t now_ms);

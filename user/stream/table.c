@@ -72,11 +72,13 @@ void stream_client_ready(struct stream *s)
 {
 	const struct state_row *row = &table[s->state];
 	const struct wire *w = &s->client->wire;
+	/* With both sides of a tunnel's socket shut it is "hung up", and may still hold the client's last bytes. */
+	bool dead = w->dead && !(s->state == STREAM_TUNNEL && s->tunnel_down_done && w->fin);
 
 	/* Once its answer is whole a client may shut its side; before that it has gone away. */
-	if (w->dead || (w->fin && s->state != STREAM_REPLY && s->state != STREAM_DRAIN &&
+	if (dead || (w->fin && s->state != STREAM_REPLY && s->state != STREAM_DRAIN &&
 			       s->state != STREAM_TUNNEL)) {
-		stream_end(s, SLUICE_BY_CLIENT, w->dead ? "reset" : "closed");
+		stream_end(s, SLUICE_BY_CLIENT, dead ? "reset" : "closed");
 		return;
 	}
 	if (row->on_client)

@@ -6,6 +6,14 @@
 #define READ_BYTES (16 * 1024)
 #define READS_A_TURN 8
 
+/* Notes whose fault it is. */
+static int broke(struct wire *w, int err)
+{
+	if (err != -ENOMEM)
+		w->dead = true;
+	return err;
+}
+
 /* One direction. 1: wait for events, 0: its source has ended and all was passed on, negative: broken. */
 static int move(struct stream *s, struct wire *from, struct wire *to, struct backlog *backlog, uint64_t *count)
 {
@@ -13,8 +21,10 @@ static int move(struct stream *s, struct wire *from, struct wire *to, struct bac
 		ssize_t n;
 		int done = backlog_flush(backlog, to);
 
-		if (done <= 0)
-			return done < 0 ? done : 1;
+		if (done < 0)
+			return broke(to, done);
+		if (done == 0)
+			return 1;
 		if (!from->readable)
 			return 1;
 		if (reads == READS_A_TURN) {
@@ -24,12 +34,24 @@ static int move(struct stream *s, struct wire *from, struct wire *to, struct bac
 		n = wire_recv(from, s->env->scratch, READ_BYTES);
 		if (n == -EAGAIN)
 			return 1;
-		if (n <= 0)
-			return (int)n;
+		if (n < 0)
+			return broke(from, (int)n);
+		if (n == 0)
+			return 0;
 		*count += (uint64_t)n;
 		if (backlog_add(backlog, s->env->scratch, (size_t)n))
 			return -ENOMEM;
 	}
+}
+
+static void tunnel_broken(struct stream *s, int err)
+{
+	/* Nobody must take what was cut off for all there was. */
+	s->abort_client = true;
+	if (err == -ENOMEM)
+		stream_end(s, SLUICE_BY_OVERLOAD, "memory");
+	else
+		stream_end(s, s->client->wire.dead ? SLUICE_BY_CLIENT : SLUICE_BY_UPSTREAM, "reset");
 }
 
 void tunnel_pump(struct stream *s)
@@ -60,7 +82,7 @@ void tunnel_pump(struct stream *s)
 	if (down)
 		s->ctl->last_in_ns = s->ctl->last_out_ns = loop_now_ns(s->env->loop);
 	if (to_up < 0 || to_client < 0)
-		stream_end(s, to_client < 0 && s->up.dead ? SLUICE_BY_UPSTREAM : SLUICE_BY_CLIENT, "reset");
+		tunnel_broken(s, MIN(to_up, to_client));
 	else if (s->req.done && s->tunnel_down_done)
 		stream_end(s, SLUICE_BY_COMPLETE, NULL);
 }
