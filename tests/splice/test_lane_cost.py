@@ -162,6 +162,22 @@ def test_stalled_clients_cost_no_memory_and_no_cpu(rig):
 
 
 @pytest.mark.timeout(120)
+def test_a_stall_behind_a_fast_phase(rig):
+    """Forty megabytes at full speed, which is what makes the kernel enlarge receive windows; then the client stops reading."""
+    origin = rig.origin()
+    relay = start(rig, origin, route={"heartbeat": "off"})
+    s = opened(rig, relay, origin, rcvbuf=65536)
+    s.up.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    block = chunk(b"data: " + b"x" * 9000 + b"\n\n") * 8
+    for _ in range(550):
+        s.carry(block)
+        s.sent.clear()
+        s.mark = len(s.client.log)
+    held = flood(s, GIB, 20)
+    assert held < 1 << 20, f"{held} bytes are on their way to a client that reads none"
+
+
+@pytest.mark.timeout(120)
 def test_a_stalled_client_goes_on(rig):
     """Behind the stall everything comes, byte-exact; a gigabyte of it with SLUICE_LONG=1."""
     amount = GIB if os.environ.get("SLUICE_LONG") else 48 << 20

@@ -1,5 +1,6 @@
 /* `sluice probe`: what this host can do for sluice, found out by trying. */
 #include "base/util.h"
+#include "kern/probe.h"
 #include "main/commands.h"
 #include "main/options.h"
 #include <jansson.h>
@@ -8,13 +9,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
-
-struct finding {
-	const char *name;
-	bool ok;
-	char detail[160];
-	const char *fallback; /* what happens without it */
-};
 
 static bool try_option(int level, int option, char *detail, size_t size)
 {
@@ -47,46 +41,67 @@ static bool look_at_fds(char *detail, size_t size)
 	return r.rlim_max >= 1024;
 }
 
-static size_t look(struct finding *f)
+static size_t look(struct probe_result *f)
 {
 	size_t n = 0;
 
-	f[n] = (struct finding){.name = "so_reuseport", .fallback = "workers cannot share a port: use one"};
+	f[n] = (struct probe_result){.name = "so_reuseport", .fallback = "workers cannot share a port: use one"};
 	f[n].ok = try_option(SOL_SOCKET, SO_REUSEPORT, f[n].detail, sizeof(f[n].detail));
 	n++;
-	f[n] = (struct finding){.name = "tcp_user_timeout", .fallback = "dead clients are found by keepalive only"};
+	f[n] = (struct probe_result){.name = "tcp_user_timeout", .fallback = "dead clients are found by keepalive only"};
 	f[n].ok = try_option(IPPROTO_TCP, TCP_USER_TIMEOUT, f[n].detail, sizeof(f[n].detail));
 	n++;
-	f[n] = (struct finding){.name = "tcp_notsent_lowat", .fallback = "lag shows later"};
+	f[n] = (struct probe_result){.name = "tcp_notsent_lowat", .fallback = "lag shows later"};
 	f[n].ok = try_option(IPPROTO_TCP, TCP_NOTSENT_LOWAT, f[n].detail, sizeof(f[n].detail));
 	n++;
-	f[n] = (struct finding){.name = "ipv6", .fallback = "IPv4 only"};
+	f[n] = (struct probe_result){.name = "ipv6", .fallback = "IPv4 only"};
 	f[n].ok = try_ipv6(f[n].detail, sizeof(f[n].detail));
 	n++;
-	f[n] = (struct finding){.name = "files", .fallback = "raise the hard limit (LimitNOFILE= in systemd)"};
+	f[n] = (struct probe_result){.name = "files", .fallback = "raise the hard limit (LimitNOFILE= in systemd)"};
 	f[n].ok = look_at_fds(f[n].detail, sizeof(f[n].detail));
 	n++;
 	return n;
 }
 
-static void print_table(const struct utsname *u, const struct finding *f, size_t n)
+static void print_results(const char *title, const struct probe_result *f, size_t n)
 {
-	printf("kernel %s %s\n", u->release, u->machine);
-	for (size_t i = 0; i < n; i++)
-		printf("  %-4s %-20s %s%s%s\n", f[i].ok ? "yes" : "NO", f[i].name, f[i].detail,
-			f[i].ok ? "" : "; without it: ", f[i].ok ? "" : f[i].fallback);
+	printf("%s\n", title);
+	for (size_t i = 0; i < n; i++) {
+		printf("  %-4s %-22s %s", f[i].ok ? "yes" : "NO", f[i].name, f[i].detail);
+		if (f[i].since && !f[i].ok)
+			printf(" (since %s)", f[i].since);
+		if (!f[i].ok && f[i].fallback)
+			printf("; without it: %s", f[i].fallback);
+		putchar('\n');
+	}
 }
 
-static int print_json(const struct utsname *u, const struct finding *f, size_t n)
+static void print_table(const struct utsname *u, const struct probe_result *host, size_t n, const struct probe *kernel)
 {
-	json_t *o = json_pack("{s:s,s:s,s:[]}", "kernel", u->release, "machine", u->machine, "features");
-	char *text;
+	printf("kernel %s %s\n", u->release, u->machine);
+	print_results("host", host, n);
+	print_results("splice lane", kernel->results, kernel->count);
+	printf("\nsplice lane: %s\n", kernel->splice ? "works here" : "off; streams are copied");
+}
+
+static json_t *results_json(const struct probe_result *f, size_t n)
+{
+	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(json_object_get(o, "features"),
-			json_pack("{s:s,s:b,s:s,s:s}", "name", f[i].name, "ok", f[i].ok, "detail", f[i].detail,
-				"fallback", f[i].fallback));
-	text = json_dumps(o, JSON_INDENT(2));
+		json_array_append_new(list,
+			json_pack("{s:s,s:b,s:s,s:s?,s:s?}", "name", f[i].name, "ok", f[i].ok, "detail", f[i].detail,
+				"since", f[i].since, "fallback", f[i].fallback));
+	return list;
+}
+
+static int print_json(const struct utsname *u, const struct probe_result *host, size_t n, const struct probe *kernel)
+{
+	json_t *o = json_pack("{s:s,s:s,s:b,s:o,s:o}", "kernel", u->release, "machine", u->machine, "splice",
+		kernel->splice, "host", results_json(host, n), "splice_lane",
+		results_json(kernel->results, kernel->count));
+	char *text = json_dumps(o, JSON_INDENT(2));
+
 	if (text)
 		puts(text);
 	free(text);
@@ -96,7 +111,8 @@ static int print_json(const struct utsname *u, const struct finding *f, size_t n
 
 int command_probe(int argc, char **argv)
 {
-	struct finding findings[16] = {0};
+	struct probe_result host[8] = {0};
+	static struct probe kernel;
 	struct utsname u;
 	struct options o;
 	size_t n;
@@ -104,9 +120,10 @@ int command_probe(int argc, char **argv)
 	if (options_parse("probe", argc, argv, &o))
 		return 2;
 	uname(&u);
-	n = look(findings);
+	n = look(host);
+	probe_run(&kernel);
 	if (o.json)
-		return print_json(&u, findings, n);
-	print_table(&u, findings, n);
+		return print_json(&u, host, n, &kernel);
+	print_table(&u, host, n, &kernel);
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include "main/master.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "kern/selftest.h"
 #include "main/control.h"
 #include "main/master_state.h"
 #include "main/privileges.h"
@@ -192,6 +193,7 @@ static int open_splice(struct master *m)
 	const struct settings *s = m->settings;
 	struct splice_params params = {
 		.instance = s->instance, .slots = s->max_streams, .workers = m->nchildren, .pin = true};
+	struct selftest test;
 	char why[256] = "";
 	int err;
 
@@ -199,7 +201,12 @@ static int open_splice(struct master *m)
 		return 0;
 	err = splice_open(&params, &m->splice, why, sizeof(why));
 	if (!err)
+		err = selftest_run(m->splice, 0, &test, why, sizeof(why));
+	if (!err) {
+		log_debug("splice lane: self-test of %zu cases passed in %u us", test.count, test.us);
 		return 0;
+	}
+	splice_close(m->splice);
 	m->splice = NULL;
 	/* Two daemons of one name would hide each other's streams. */
 	if (err == -EBUSY || wants(s, LANE_SPLICE)) {
