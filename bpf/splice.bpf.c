@@ -212,7 +212,7 @@ static __always_inline int decide(
 	if (!client_room(f, c, &cl, len))
 		return pass(f, c, slot, len, SLUICE_PASS_ROOM);
 	adopt(f, c, consumed);
-	track_walk(&w, skb, len, &f->track);
+	track_walk(&w, skb, len, &f->track, READ_ONCE(f->zero));
 	if (w.stop != WALK_ON)
 		return pass(f, c, slot, len, w.stop == WALK_BEYOND ? SLUICE_PASS_BEYOND : SLUICE_PASS_FRAMING);
 	if (bpf_sk_redirect_map(skb, &target, slot, 0) != SK_PASS) {

@@ -73,7 +73,8 @@ struct sluice_ctl {
 	__u32 requests; /* on this client connection so far */
 	__u32 limit; /* lag limit in bytes of the slow-client policy */
 	__u8 policy; /* enum slow_policy */
-	__u8 reserved1[7];
+	__u8 reserved1[3];
+	__u32 rcvbuf; /* of the upstream's socket, as sndbuf */
 	/* -- text, NUL-terminated, cut to fit, query left out -- */
 	char route_name[32];
 	char upstream_name[32];

@@ -84,7 +84,7 @@ struct sluice_flow {
 	__u32 notsent; /* bytes in that queue that were never sent */
 	__u32 srtt_us; /* smoothed round trip to the client; 0: unknown */
 	__u32 lowat; /* the client's TCP_NOTSENT_LOWAT; 0xffffffff: none */
-	__u32 reserved1;
+	__u32 zero; /* 0, which the verifier does not know (bpf/lib/track.bpf.h) */
 	__u64 first_ns; /* first byte seen by the verdict; 0: none yet */
 	__u64 spill_ns; /* last spill; 0: none yet */
 	__u64 payload; /* of `redirected`: without chunk framing */

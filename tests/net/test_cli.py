@@ -84,14 +84,16 @@ def test_port_in_use_is_said(rig):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        out = sluice("proxy", "--listen", f"127.0.0.1:{port}", "--to", "http://127.0.0.1:1", "--admin", rig.path("a.sock"), "--instance", "t-inuse")
+        flags = ("--admin", rig.path("a.sock"), "--instance", "t-inuse")
+        out = sluice("proxy", "--listen", f"127.0.0.1:{port}", "--to", "http://127.0.0.1:1", *flags)
     assert out.returncode == 1 and f"127.0.0.1:{port}" in out.stderr and "in use" in out.stderr.lower()
 
 
 def test_two_daemons_do_not_share_an_admin_socket(rig):
     origin = rig.origin(answer())
     relay = rig.relay(origin)
-    out = sluice("proxy", "--listen", "127.0.0.1:0", "--to", origin.url, "--admin", relay.admin_path, "--instance", "t-second")
+    flags = ("--admin", relay.admin_path, "--instance", "t-second")
+    out = sluice("proxy", "--listen", "127.0.0.1:0", "--to", origin.url, *flags)
     assert out.returncode == 1 and relay.admin_path in out.stderr
     assert relay.admin("workers")[0]["pid"] in relay.workers()
 

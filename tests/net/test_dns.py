@@ -57,12 +57,10 @@ def test_name_is_resolved_again_when_its_ttl_has_passed(rig, place):
 
 
 def test_streams_outlive_their_address(rig, place):
-    import socket
-
     old = rig.origin(host="127.0.0.4", port=0)
     dns = place[2]
     dns.zone["stream.test.example"] = ["127.0.0.4"]
-    relay = relay_to((rig), (old, None, dns), "stream.test.example")
+    relay = relay_to(rig, (old, None, dns), "stream.test.example")
     client, body, up = rig.stream(relay, old)
     body.until(up.event("before"))
     dns.zone["stream.test.example"] = ["127.0.0.5"]
@@ -70,7 +68,7 @@ def test_streams_outlive_their_address(rig, place):
     wait_for(lambda: len(dns.queries) > queries + 1, 4, 0.05, "another lookup")
     time.sleep(0.1)
     body.until(up.event("after"))
-    assert not client.end and isinstance(socket.AF_INET, int)
+    assert not client.end
 
 
 def test_ttl_of_zero_does_not_make_a_flood(rig, place):
@@ -122,7 +120,8 @@ def test_dead_resolver_delays_nobody_else(rig, place):
     dns = place[2]
     dns.silent = True
     origin = rig.origin(say(b"alive"))
-    conf = rig.config(f"app.test.example:{place[0].port}", route={"path": "/named", "timeouts": {"connect": "500ms"}}, resolver=dns.address)
+    route = {"path": "/named", "timeouts": {"connect": "500ms"}}
+    conf = rig.config(f"app.test.example:{place[0].port}", route=route, resolver=dns.address)
     conf["upstreams"].append({"name": "other", "servers": [{"address": origin.address}]})
     conf["routes"].append({"name": "other", "upstream": "other"})
     relay = rig.run(conf)

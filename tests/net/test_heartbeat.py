@@ -85,7 +85,10 @@ def test_not_before_the_head(rig):
     client.expect_silence(BEAT * 3)
 
 
-@pytest.mark.parametrize("half", [b"20\r\ndata: x\n\n", b"2", b"20", b"20\r", b"20;a=b\r\n", b"9\r\ndata: x\n\n", b"9\r\ndata: x\n\n\r"])
+@pytest.mark.parametrize(
+    "half",
+    [b"20\r\ndata: x\n\n", b"2", b"20", b"20\r", b"20;a=b\r\n", b"9\r\ndata: x\n\n", b"9\r\ndata: x\n\n\r"],
+)
 def test_not_inside_a_chunk(rig, half):
     """The upstream stands in the middle of a chunk or of its framing: a chunk of our own would break the body."""
     _, client, body, up = opened(rig)
@@ -150,7 +153,10 @@ def test_not_on_other_responses(rig):
     client.send(request())
     up = origin.accept()
     up.request()
-    up.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"x\n\n"))
+    up.send(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + chunk(b"x\n\n")
+    )
     body = client.response_body(client.final_head())
     body.until(b"x\n\n")
     client.expect_silence(BEAT * 3)

@@ -19,7 +19,11 @@ def v2(command, family, addresses=b"", tlvs=b""):
 
 V2_TCP4 = v2(1, 0x11, socket.inet_aton("203.0.113.7") + socket.inet_aton("10.0.0.1") + struct.pack("!HH", 4711, 80))
 V2_TCP6 = v2(
-    1, 0x21, socket.inet_pton(socket.AF_INET6, "2001:db8::7") + socket.inet_pton(socket.AF_INET6, "::1") + struct.pack("!HH", 4711, 80)
+    1,
+    0x21,
+    socket.inet_pton(socket.AF_INET6, "2001:db8::7")
+    + socket.inet_pton(socket.AF_INET6, "::1")
+    + struct.pack("!HH", 4711, 80),
 )
 V2_TLV = v2(
     1,
@@ -63,7 +67,9 @@ def test_proxy_protocol_names_the_client(rig, header, ip, text, pieces):
 
 
 @pytest.mark.parametrize(
-    "header", [b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN a b c d\r\n", v2(0, 0), v2(0, 0x11, bytes(12))], ids=["v1", "v1 junk", "v2", "v2 addr"]
+    "header",
+    [b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN a b c d\r\n", v2(0, 0), v2(0, 0x11, bytes(12))],
+    ids=["v1", "v1 junk", "v2", "v2 addr"],
 )
 def test_proxy_protocol_of_a_health_check(rig, header):
     """UNKNOWN and LOCAL: the socket's own addresses."""

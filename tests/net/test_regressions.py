@@ -567,3 +567,35 @@ def test_half_a_chunk_extension_costs_nothing(rig):
     assert cpu_s(relay) - before < 0.03
     up.send(b"me\r\ndata: now\n\n\r\n")
     body.until(b"data: now\n\n")
+
+
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+def test_end_of_the_body_and_of_the_connection_in_one_segment(rig, framing):
+    """The upstream says its last word and closes: the body was complete, whichever of the two the relay hears of first."""
+    origin = rig.origin()
+    relay = spliced(rig, origin, route={"heartbeat": "off"})
+    text = b"data: " + b"x" * 70_000 + b"\n\n"
+    for n in range(20):
+        client = rig.connect(relay.addr)
+        client.send(event_request())
+        up = origin.accept()
+        up.request()
+        if framing == "chunked":
+            up.stream_head()
+            last = chunk(text[-10:]) + LAST_CHUNK
+            before = chunk(text[:-10])
+        else:
+            up.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(text))
+            before, last = text[:-10], text[-10:]
+        body = client.response_body(client.final_head())
+        up.send(before)
+        body.until(len(text) - 10)
+        wait_for(lambda: relay.admin("streams")[0]["lane"] == "splice", why="splice lane")
+        up.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        up.send(last)
+        up.fin()
+        assert body.to_end() == text and body.complete
+        record = relay.wait_log(n + 1, event="end")
+        assert record["ended_by"] == "complete" and not record["truncated"], (n, record)
+        client.close()
+        up.close()

@@ -165,7 +165,8 @@ def test_absolute_form(rig):
 def test_absolute_form_routes_by_its_authority(rig):
     """C2: the route is that of the target, not of Host."""
     right, wrong = rig.origin(answer()), rig.origin(answer())
-    conf = rig.config(right, upstream={"name": "right"}, route={"name": "right", "host": "right.example", "upstream": "right"})
+    route = {"name": "right", "host": "right.example", "upstream": "right"}
+    conf = rig.config(right, upstream={"name": "right"}, route=route)
     conf["upstreams"].append({"name": "wrong", "servers": [{"address": wrong.address}]})
     conf["routes"].append({"name": "wrong", "host": "wrong.example", "upstream": "wrong"})
     relay = rig.run(conf)
@@ -173,7 +174,10 @@ def test_absolute_form_routes_by_its_authority(rig):
     assert right.bytes_received() and not wrong.bytes_received()
 
 
-@pytest.mark.parametrize("target", ["/%00", "/%0d%0aX:y", "/a/%2e%2e/b", "/a/../b", "//x", "/?", "/a?b?c", "/a;b=c", "/~a!$&'()*+,=:@"])
+@pytest.mark.parametrize(
+    "target",
+    ["/%00", "/%0d%0aX:y", "/a/%2e%2e/b", "/a/../b", "//x", "/?", "/a?b?c", "/a;b=c", "/~a!$&'()*+,=:@"],
+)
 def test_targets_pass_undecoded(rig, target):
     """C4: the same bytes go upstream."""
     req, _, _ = forwarded(rig, request(target=target))
@@ -245,7 +249,8 @@ def test_one_byte_segments(rig, what):
     data = {
         "get": request(target="/slow", fields=(("X-A", "b"),)),
         "post": request("POST", body=b"hello world"),
-        "chunked": request("POST", fields=(("Transfer-Encoding", "chunked"),)) + b"5;a=b\r\nhello\r\n6\r\n world\r\n0\r\nX-T: 1\r\n\r\n",
+        "chunked": request("POST", fields=(("Transfer-Encoding", "chunked"),))
+        + b"5;a=b\r\nhello\r\n6\r\n world\r\n0\r\nX-T: 1\r\n\r\n",
     }[what]
     origin = rig.origin()
     client = rig.connect(rig.relay(origin).addr)

@@ -182,7 +182,10 @@ def test_drop_one_event_larger_than_the_queue(rig):
 
 @pytest.mark.parametrize("limit", ["bytes", "time"])
 def test_close_ends_a_client_that_lags_too_far(rig, limit):
-    slow = {"policy": "close", "bytes": "64KiB", "time": "off"} if limit == "bytes" else {"policy": "close", "bytes": "1GiB", "time": "300ms"}
+    slow = {
+        "bytes": {"policy": "close", "bytes": "64KiB", "time": "off"},
+        "time": {"policy": "close", "bytes": "1GiB", "time": "300ms"},
+    }[limit]
     relay, client, body, up = lagging(rig, slow)
     began = time.monotonic()
     push(up, 2, most=4000)

@@ -55,7 +55,7 @@ struct splice {
 int kern_fail(char *why, size_t size, int err, const char *fmt, ...) printf_like(4, 5);
 
 /* track.c: the event scanner as a table for the verdict. -EINVAL when it does not fit. */
-must_check int track_table(uint8_t cls[256], uint8_t *next, size_t rows, size_t classes, uint8_t *ret_idle);
+must_check int track_table(uint8_t cls[512], uint8_t *next, size_t rows, size_t classes, uint8_t *ret_idle);
 
 /* splice.c */
 int splice_verdict_fd(const struct splice *k);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-_Static_assert(sizeof(((struct splice_bpf *)0)->rodata->sse_class) == 256, "one class per byte");
+_Static_assert(sizeof(((struct splice_bpf *)0)->rodata->sse_class) == 512, "one class per byte, and one for no byte");
 
 int kern_fail(char *why, size_t size, int err, const char *fmt, ...)
 {
@@ -19,20 +19,34 @@ int kern_fail(char *why, size_t size, int err, const char *fmt, ...)
 	return err;
 }
 
-/* libbpf prints through a global hook. The last warning it has while the objects are loaded says best what is wrong. */
+/* libbpf prints through a global hook. What it says last while the objects are loaded says best what is wrong. */
 static char libbpf_said[256];
+
+/* The verifier's verdict is the last line of its log in front of the statistics. */
+static void verifier_said(char *log)
+{
+	char *end = strstr(log, "\nprocessed ");
+	char *line;
+
+	if (!end)
+		return;
+	*end = '\0';
+	line = strrchr(log, '\n');
+	snprintf(libbpf_said, sizeof(libbpf_said), "verifier: %s", line ? line + 1 : log);
+}
 
 static int on_libbpf_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char line[sizeof(libbpf_said)];
+	_cleanup_free_ char *text = NULL;
 
-	if (level != LIBBPF_WARN)
+	if (level != LIBBPF_WARN || vasprintf(&text, fmt, ap) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	/* "-- BEGIN PROG LOAD LOG --" and what follows it is the verifier's, for developers. */
-	if (!strstr(line, "PROG LOAD LOG") && !strstr(line, "failed to load object"))
-		memcpy(libbpf_said, line, sizeof(line));
+	if (strstr(text, "PROG LOAD LOG")) {
+		verifier_said(text);
+	} else if (strncmp(libbpf_said, "verifier:", 9) != 0) {
+		text[strcspn(text, "\n")] = '\0';
+		snprintf(libbpf_said, sizeof(libbpf_said), "%s", text);
+	}
 	return 0;
 }
 

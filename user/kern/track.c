@@ -67,7 +67,7 @@ static int sse_entry(size_t row, uint8_t byte)
 	return next < 0 || s.events > 1 ? -EINVAL : next | (int)(s.events << 7);
 }
 
-int track_table(uint8_t cls[256], uint8_t *next, size_t rows, size_t classes, uint8_t *ret_idle)
+int track_table(uint8_t cls[512], uint8_t *next, size_t rows, size_t classes, uint8_t *ret_idle)
 {
 	size_t used = 0;
 
@@ -102,6 +102,12 @@ int track_table(uint8_t cls[256], uint8_t *next, size_t rows, size_t classes, ui
 		}
 		cls[byte] = (uint8_t)c;
 	}
+	/* What is no byte keeps each row. */
+	if (used == classes)
+		return -EINVAL;
+	for (size_t row = 0; row < ARRAY_LEN(sse_rows); row++)
+		next[row * classes + used] = (uint8_t)row;
+	memset(cls + 256, (int)used, 256);
 	/* The verdict skips what has no line end in these rows: it must not matter there. */
 	for (size_t row = FIRST_IDLE; row < ARRAY_LEN(sse_rows); row++)
 		for (int byte = 0; byte < 256; byte++)

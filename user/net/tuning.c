@@ -81,6 +81,12 @@ int tuning_stream(int fd, unsigned sndbuf)
 	return sndbuf ? set(fd, SOL_SOCKET, SO_SNDBUF, (int)MIN(sndbuf, (unsigned)INT_MAX / 2)) : 0;
 }
 
+int tuning_upstream_stream(int fd)
+{
+	/* Behind a client that stalls an autotuned one keeps megabytes (tcp_rmem[2]); this much carries a far upstream at 1 MB/s. */
+	return set(fd, SOL_SOCKET, SO_RCVBUF, TUNING_STREAM_RCVBUF);
+}
+
 int tuning_upstream(int fd, const struct settings *s)
 {
 	/* Small requests and body pieces leave at once. */

@@ -10,6 +10,10 @@ must_check int tuning_listener(int fd, const struct listener_settings *l);
 must_check int tuning_client(int fd, const struct settings *s);
 /* The client's socket when an event stream begins: SO_SNDBUF (the kernel doubles it; switches autotuning off). */
 must_check int tuning_stream(int fd, unsigned sndbuf);
+/* The upstream's socket when an event stream begins: SO_RCVBUF (doubled and no longer autotuned, as above), which bounds what waits in
+ * the kernel for a client that lags. */
+#define TUNING_STREAM_RCVBUF (128 * 1024)
+must_check int tuning_upstream_stream(int fd);
 /* A connection to an upstream: TCP_NODELAY, keepalive. */
 must_check int tuning_upstream(int fd, const struct settings *s);
 

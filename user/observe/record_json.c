@@ -3,6 +3,8 @@
 #include "observe/names.h"
 #include "observe/slots.h"
 
+#define PENDING_FRESH_NS (100 * NS_PER_MS)
+
 static void set_int(json_t *o, const char *key, uint64_t value)
 {
 	json_object_set_new(o, key, json_integer((json_int_t)value));
@@ -47,7 +49,7 @@ static void set_identity(json_t *o, const struct sluice_ctl *c)
 }
 
 /* The kernel's part and the relay's are one stream to whoever looks at it. */
-static struct sluice_ctl sum(const struct sluice_ctl *c, const struct sluice_flow *f)
+static struct sluice_ctl sum(const struct sluice_ctl *c, const struct sluice_flow *f, uint64_t now_ns)
 {
 	struct sluice_ctl s = *c;
 
@@ -59,7 +61,9 @@ static struct sluice_ctl sum(const struct sluice_ctl *c, const struct sluice_flo
 	s.chunks += f->chunks;
 	s.last_in_ns = MAX(s.last_in_ns, f->last_ns);
 	s.last_out_ns = MAX(s.last_out_ns, f->last_ns);
-	s.pending += f->pending;
+	/* As of the last segment: a moment later the client's TCP has it, or the watchdog speaks. */
+	if (now_ns < f->last_ns + PENDING_FRESH_NS)
+		s.pending += f->pending;
 	s.pending_max = MAX(s.pending_max, f->pending_max);
 	if (!s.first_event_ns)
 		s.first_event_ns = f->first_ns;
@@ -109,6 +113,7 @@ static void set_tuning(json_t *o, const struct sluice_ctl *c)
 	static const char *const policies[] = {"block", "drop", "close"};
 
 	set_int(o, "sndbuf", c->sndbuf);
+	set_int(o, "rcvbuf", c->rcvbuf);
 	set_int(o, "sndbuf_changes", c->sndbuf_changes);
 	set_int(o, "notsent_lowat", c->notsent_lowat);
 	set_int(o, "user_timeout_ms", c->user_timeout_ms);
@@ -120,7 +125,7 @@ static void set_tuning(json_t *o, const struct sluice_ctl *c)
 
 json_t *record_json(const struct sluice_ctl *c, const struct sluice_flow *flow, uint64_t now_ns)
 {
-	struct sluice_ctl whole = sum(c, flow);
+	struct sluice_ctl whole = sum(c, flow, now_ns);
 	json_t *o = json_object();
 
 	if (!o)

@@ -54,6 +54,15 @@ static int set_sndbuf(struct stream *s)
 	return tuning_stream(c->wire.source.fd, want);
 }
 
+/* The upstream's receive buffer: what it holds for a client that stalls is memory of ours. */
+static int set_rcvbuf(struct stream *s)
+{
+	if (!s->resp.stream || s->lease.addr.sa.sa_family == AF_UNIX)
+		return 0;
+	s->ctl->rcvbuf = TUNING_STREAM_RCVBUF;
+	return tuning_upstream_stream(s->up.source.fd);
+}
+
 static void fill_record(struct stream *s, const struct h1_response *resp)
 {
 	struct sluice_ctl *c = s->ctl;
@@ -173,7 +182,9 @@ void decide(struct stream *s, struct slice rest)
 	fill_record(s, resp);
 	if (resp->status == 101)
 		s->close_client = true;
-	err = set_sndbuf(s);
+	err = set_rcvbuf(s);
+	if (!err)
+		err = set_sndbuf(s);
 	if (!err)
 		err = send_head(s, resp, rest.n > 0 && body_passes(s));
 	if (err) {

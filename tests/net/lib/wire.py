@@ -354,6 +354,19 @@ def connect(addr, timeout=TIMEOUT, rcvbuf=None, source=None):
     return Wire(sock)
 
 
+def wait_ends(wires, timeout=TIMEOUT):
+    """Waits until all of these have ended, looking at all of them at once: each end_time is its own."""
+    stop = time.monotonic() + timeout
+    while True:
+        left = [w for w in wires if not w.end]
+        if not left:
+            return
+        if time.monotonic() >= stop:
+            raise NotInTime(f"{len(left)} of {len(wires)} connections still open after {timeout} s")
+        for sock in select.select([w.sock for w in left], [], [], max(0.0, stop - time.monotonic()))[0]:
+            next(w for w in left if w.sock is sock).fill(0)
+
+
 def chunk(data):
     return b"%x\r\n%s\r\n" % (len(data), data)
 
