@@ -9,7 +9,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define NO_LOWAT	 0xffffffff
-#define SEGMENT_OVERHEAD 768 /* send-queue bytes beyond its payload that a small segment costs the client */
+#define SEGMENT_OVERHEAD 512 /* send-queue bytes beyond its payload that a small segment may cost the client */
 
 /* What the room check found out about the client. */
 struct client {

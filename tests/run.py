@@ -16,7 +16,7 @@ ASAN = os.environ.get("ASAN_BUILD", "build-asan")
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "10"))
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-p", "no:randomly"]
 SANITIZERS = {
-    "ASAN_OPTIONS": "abort_on_error=0:exitcode=99:detect_leaks=1",
+    "ASAN_OPTIONS": "abort_on_error=0:exitcode=99:detect_leaks=1:quarantine_size_mb=4",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "LSAN_OPTIONS": "suppressions=" + os.path.join(ROOT, "tests", "lsan.supp") + ":print_suppressions=0",
 }
@@ -142,6 +142,16 @@ def suite_lane():
     return pytest_suite(["tests/net"], env={"SLUICE_BIN": f"{BUILD}/sluice", "SLUICE_LANE": "auto"}, extra=["-n", "4"])
 
 
+def suite_splice():
+    """The splice lane end to end. What measures memory and CPU runs without neighbours."""
+    env = {"SLUICE_BIN": f"{BUILD}/sluice"}
+    folder = os.path.join(ROOT, "tests/splice")
+    files = sorted(f"tests/splice/{n}" for n in os.listdir(folder) if re.fullmatch(r"test_\w+\.py", n))
+    c = pytest_suite([f for f in files if "cost" not in f], env=env, extra=["-n", "2"])
+    c.add(pytest_suite([f for f in files if "cost" in f], env=env))
+    return c
+
+
 def suite_asan():
     c = suite_unit(ASAN, env=SANITIZERS)
     env = dict(SANITIZERS, SLUICE_BIN=f"{ASAN}/sluice")
@@ -167,6 +177,7 @@ SUITES = {
     "bpf": suite_bpf,
     "net": suite_net,
     "lane": suite_lane,
+    "splice": suite_splice,
     "browser": suite_browser,
     "fuzz": suite_fuzz,
     "differential": suite_differential,

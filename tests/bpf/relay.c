@@ -102,13 +102,11 @@ void relay_disengage(struct relay *r)
 	r->draining = true;
 }
 
-static void on_note(void *ctx, uint32_t slot)
+void relay_look(struct relay *r)
 {
-	struct relay *r = ctx;
-
-	if (slot != r->slot || !r->engaged)
+	if (!r->engaged)
 		return;
-	switch (splice_next(r->k, slot)) {
+	switch (splice_next(r->k, r->slot)) {
 	case SPLICE_CARRIED:
 		break;
 	case SPLICE_BROKEN:
@@ -122,6 +120,14 @@ static void on_note(void *ctx, uint32_t slot)
 		relay_disengage(r);
 		break;
 	}
+}
+
+static void on_note(void *ctx, uint32_t slot)
+{
+	struct relay *r = ctx;
+
+	if (slot == r->slot)
+		relay_look(r);
 }
 
 /* Back to the kernel, or to it for the first time. */
@@ -195,7 +201,7 @@ bool relay_turn(struct relay *r, int ms)
 	struct pollfd p[3] = {
 		{.fd = r->up, .events = POLLRDHUP},
 		{.fd = r->client, .events = POLLRDHUP},
-		{.fd = splice_notes_fd(r->k, 0), .events = POLLIN},
+		{.fd = r->shared ? -1 : splice_notes_fd(r->k, 0), .events = POLLIN},
 	};
 	int n;
 

@@ -35,6 +35,7 @@ struct relay {
 	struct buf held; /* read, not yet written */
 	bool engaged; /* hooked, and the kernel carries */
 	bool may_engage;
+	bool shared; /* the test reads the ring, for all its rigs */
 	bool draining; /* in userspace's hands, but redirected bytes are still on their way */
 	bool ended; /* the body is complete by its framing, and all of it was handed to the client */
 	bool eof; /* upstream closed, and all of its bytes were handed to the client */
@@ -67,6 +68,8 @@ void rig_close(struct rig *g);
 
 /* One turn: waits up to `ms` for something to do, does it. Returns false when there was nothing. */
 bool relay_turn(struct relay *r, int ms);
+/* What a note asks for: a look at the slot. relay_turn() reads the ring for itself; with several rigs the test does. */
+void relay_look(struct relay *r);
 /* Takes the stream out of the kernel's hands, as for a heartbeat or on EPOLLRDHUP. */
 void relay_disengage(struct relay *r);
 /* The relay's own bytes, when nothing of upstream's is held. False: not drained in time. */

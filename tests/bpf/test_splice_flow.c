@@ -2,6 +2,7 @@
 #include "rig.h"
 #include "threads.h"
 #include <linux/sock_diag.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -142,8 +143,19 @@ static bool always(struct relay *r)
 static void flip_step(struct rig *g)
 {
 	if (g->relay.engaged) {
+		uint64_t end, at_rest;
+		struct sluice_flow f;
+
 		relay_disengage(&g->relay);
 		flips++;
+		/* No verdict that still saw the old mode comes in late. */
+		splice_state(k, SLOT, &f);
+		at_rest = f.redirected;
+		end = clock_mono_ns() + 5000;
+		while (clock_mono_ns() < end)
+			;
+		splice_state(k, SLOT, &f);
+		assert_int_equal(f.redirected, at_rest);
 	}
 	relay_turn(&g->relay, 0);
 }
@@ -162,6 +174,55 @@ static void test_flips(void **state)
 		rig_close(&g);
 	}
 	assert_true(flips >= 10000);
+}
+
+struct racer {
+	int fd;
+	_Atomic uint32_t go; /* segments to be sent */
+	_Atomic bool stop;
+};
+
+static void *racer_main(void *arg)
+{
+	struct racer *r = arg;
+	uint32_t sent = 0;
+
+	while (!r->stop)
+		for (; sent != r->go; sent++)
+			if (send(r->fd, "0123456789", 10, MSG_NOSIGNAL) != 10)
+				return NULL;
+	return NULL;
+}
+
+/* A segment that comes in the very moment of a resume, and nothing behind it that would wake anybody up. */
+static void test_resume_race(void **state)
+{
+	const uint32_t rounds = getenv("SLUICE_TESTS_EMULATED") ? 2000 : 20000;
+	struct racer r = {0};
+	unsigned seed = 5;
+	pthread_t t;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, k, SLOT, &(struct rig_params){.framing = SLUICE_BODY_CLOSE});
+	rig_until(&g, g.relay.engaged, 1000);
+	g.relay.may_resume = always;
+	r.fd = g.origin;
+	assert_int_equal(pthread_create(&t, NULL, racer_main, &r), 0);
+	for (uint32_t i = 1; i <= rounds; i++) {
+		uint64_t end;
+
+		relay_disengage(&g.relay);
+		r.go = i;
+		end = clock_mono_ns() + (uint64_t)rand_r(&seed) % 8000;
+		while (clock_mono_ns() < end)
+			;
+		rig_expect_bytes(&g, (size_t)i * 10, 1000);
+		rig_until(&g, g.relay.engaged, 1000);
+	}
+	r.stop = true;
+	pthread_join(t, NULL);
+	rig_close(&g);
 }
 
 static void plain_step(struct rig *g)
@@ -247,6 +308,68 @@ static void test_tiny_segments(void **state)
 	rig_close(&g);
 }
 
+#define MANY 200
+
+static void on_many(void *ctx, uint32_t slot)
+{
+	struct rig *all = ctx;
+
+	relay_look(&all[slot].relay);
+}
+
+/* Many streams at once, each with its own bytes, spills and flips; what belongs to one never reaches another. */
+static void test_many(void **state)
+{
+	static struct rig all[MANY];
+	static uint64_t sent[MANY];
+	struct splice *kk = kern_open(MANY);
+	unsigned seed = 99;
+	char text[4000];
+
+	(void)state;
+	memset(sent, 0, sizeof(sent));
+	for (uint32_t i = 0; i < MANY; i++) {
+		rig_open(&all[i], kk, i, &(struct rig_params){.framing = SLUICE_BODY_CLOSE, .sndbuf = 16384});
+		all[i].relay.shared = true;
+	}
+	for (int turn = 0; turn < 40000; turn++) {
+		uint32_t i = (uint32_t)rand_r(&seed) % MANY;
+		size_t n = 1 + (size_t)rand_r(&seed) % sizeof(text);
+		struct rig *g = &all[i];
+
+		pattern_fill(text, n, i * 1000003ULL + sent[i]);
+		sent[i] += origin_send(g, text, n);
+		if (rand_r(&seed) % 8 == 0)
+			relay_disengage(&g->relay);
+		splice_notes_read(kk, 0, on_many, all);
+		relay_turn(&g->relay, 0);
+		if (rand_r(&seed) % 3)
+			reader_take(g, 20000);
+	}
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct rig *g = &all[i];
+		uint64_t end = clock_mono_ns() + 5 * NS_PER_S;
+
+		while (g->got.len < sent[i] && clock_mono_ns() < end) {
+			splice_notes_read(kk, 0, on_many, all);
+			relay_turn(&g->relay, 0);
+			reader_take(g, SIZE_MAX);
+		}
+		if (g->got.len != sent[i])
+			rig_report(g);
+		assert_int_equal(g->got.len, sent[i]);
+		for (uint64_t at = 0; at < sent[i]; at += MIN(sizeof(text), sent[i] - at)) {
+			size_t n = MIN(sizeof(text), sent[i] - at);
+
+			pattern_fill(text, n, i * 1000003ULL + at);
+			assert_same(g->got.data + at, n, text, n);
+		}
+	}
+	for (uint32_t i = 0; i < MANY; i++)
+		rig_close(&all[i]);
+	splice_close(kk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,9 +377,11 @@ int main(void)
 		cmocka_unit_test(test_stalls),
 		cmocka_unit_test(test_heartbeats),
 		cmocka_unit_test(test_flips),
+		cmocka_unit_test(test_resume_race),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_tiny_segments),
+		cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests_name("splice_flow", tests, group_setup, group_teardown);

@@ -260,6 +260,8 @@ static void test_punts(void **state)
 		{"0\r\nX-Trailer: 1\r\n", "\r\n", 0},
 		{"0\r\n\r", "\n", 0},
 		{"0\r\n", "\r\n", 0},
+		{"0\r\nX-", "T: 1\r\n\r\n", 0},
+		{"0\r\n\n\n", "", -EPROTO},
 		{"3\nabc\r\n", "", -EPROTO},
 		{"abc", "g\r\n", -EPROTO},
 		{"\r\n", "", -EPROTO},

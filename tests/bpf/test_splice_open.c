@@ -4,9 +4,12 @@
 #include "kern/probe.h"
 #include <bpf/bpf.h>
 #include <dirent.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define INSTANCE "sluice-test"
@@ -284,6 +287,37 @@ static void test_notes(void **state)
 	splice_close(k);
 }
 
+/* A worker is nobody, with no capability: it does all it has to do through the fds that it inherited. */
+static void test_unprivileged(void **state)
+{
+	struct splice *k = kern_open(8);
+	int status;
+	pid_t worker;
+
+	(void)state;
+	worker = fork();
+	if (worker == 0) {
+		struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+		struct __user_cap_data_struct none[2] = {0};
+		static char text[300000];
+		struct rig g;
+
+		if (setgroups(0, NULL) || setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534) ||
+			syscall(SYS_capset, &head, none))
+			_exit(2);
+		pattern_fill(text, sizeof(text), 0);
+		rig_open(&g, k, 3, &(struct rig_params){.framing = SLUICE_BODY_LENGTH, .length = sizeof(text)});
+		rig_until(&g, g.relay.engaged, 1000);
+		rig_carry(&g, text, sizeof(text), 7000); /* with spills and resumes */
+		rig_until(&g, g.relay.ended, 1000);
+		_exit(splice_release(k, 3) == 0 && g.relay.engages == 1 ? 0 : 3);
+	}
+	assert_int_equal(waitpid(worker, &status, 0), worker);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	splice_close(k);
+}
+
 /* A worker is killed: its connections die with it, and its slots can be used again. */
 static void test_reap(void **state)
 {
@@ -327,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_selftest_can_fail),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_unprivileged),
 		cmocka_unit_test(test_reap),
 	};
 

@@ -4,8 +4,8 @@
     /usr/bin/python3 tests/net/leak_valgrind.py [--streams 10000] [--seconds 170]
 
 Exit 0: no byte definitely or indirectly lost, no invalid read or write, in the master and in the worker. 1: something was.
-77: valgrind is not installed, or the build is an ASan one. Takes a minute or two on two cores; --seconds bounds it: what was not opened in time is a
-failure, not a shorter test.
+77: valgrind is not installed, or the build is an ASan one. Takes about 20 s; --seconds bounds it: what was not opened in
+time is a failure, not a shorter test.
 """
 
 import argparse

@@ -171,7 +171,8 @@ def test_probe():
     out = sluice("probe", "--json")
     found = json.loads(out.stdout)
     assert found["kernel"] == os.uname().release
-    assert all({"name", "ok", "detail", "fallback"} <= set(f) for f in found["features"])
+    assert {"so_reuseport", "tcp_user_timeout"} <= {f["name"] for f in found["host"]}
+    assert all({"name", "ok", "detail", "fallback"} <= set(f) for f in found["host"])
 
 
 def test_short_form_of_a_config(tmp_path, rig):

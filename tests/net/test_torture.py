@@ -7,7 +7,7 @@ import time
 import pytest
 from lib.origin import CLOSE_STREAM_HEAD, STREAM_HEAD
 from lib.sse import Stream
-from lib.wire import LAST_CHUNK, Ended, chunk, event_request
+from lib.wire import LAST_CHUNK, Ended, NotInTime, chunk, event_request
 
 BEAT_FULL, BEAT_SHORT = b": heartbeat\n\n", b":\n"  # neither is ever in what the origin sends
 STREAMS, SECONDS = 24, 2.5
@@ -17,10 +17,10 @@ class Talk:
     """One stream: what its origin is going to send, and what its client has got."""
 
     def __init__(self, rig, relay, origin, rng):
-        self.rng = rng
+        self.rng, self.relay, self.path = rng, relay, f"/{rng.random()}"
         self.version = rng.choice(["1.1", "1.1", "1.1", "1.0"])
         self.client = rig.connect(relay.addr, rcvbuf=rng.choice([None, None, 4096]))
-        self.client.send(event_request(f"/{rng.random()}", version=f"HTTP/{self.version}"))
+        self.client.send(event_request(self.path, version=f"HTTP/{self.version}"))
         self.up = origin.accept()
         self.up.request()
         self.close_delimited = rng.random() < 0.2
@@ -90,6 +90,13 @@ class Talk:
             self.body.to_end(10)
         except Ended:
             pass
+        except NotInTime as e:
+            got = len(self.body.partial())
+            live = [r for r in self.relay.admin("streams") if r["path"] == self.path]
+            raise AssertionError(
+                f"{self.over}, HTTP/{self.version}, close-delimited {self.close_delimited}: {got} of {len(self.sent)} bytes"
+                f" came, then silence; the relay has it as {live}"
+            ) from e
         got = bytes(self.body.partial())
         plain = got.replace(BEAT_FULL, b"").replace(BEAT_SHORT, b"")
         assert self.sent.startswith(plain), f"{self.over}: wrong near byte {common(self.sent, plain)}"

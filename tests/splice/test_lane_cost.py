@@ -115,10 +115,9 @@ def flood(s, amount, seconds, quiet=0.5):
     return at
 
 
-@pytest.mark.timeout(120)
-def test_stalled_clients_cost_no_memory_and_no_cpu(rig):
-    """A gigabyte offered to a client that reads nothing: what is held anywhere between the two applications is less than a
-    mebibyte, the machine's memory agrees, and nobody polls."""
+def stall_many(rig):
+    """Two dozen streams flooded while nobody reads. Returns the bytes held on the way, growth of (used memory, slab, TCP's account)
+    in KiB a stream, and growth a second of (worker ns, its wake-ups, kworkers' ns, their switches)."""
     origin = rig.origin()
     relay = start(rig, origin, route={"heartbeat": "off", "timeouts": {"stall": "60s"}})
     (worker,) = relay.workers()
@@ -141,24 +140,35 @@ def test_stalled_clients_cost_no_memory_and_no_cpu(rig):
         t.start()
     for t in threads:
         t.join()
-    assert len(held) == STALLED and max(held) < 1 << 20, f"bytes on their way to a client that reads none: {max(held)}"
-    for _ in range(5):  # the machine's others come and go; what the streams hold stays
-        grown = [(b - a) / STALLED for a, b in zip(before, settled(memory_kib))]
-        if grown[0] < 1024 and grown[2] < 1024:
-            break
-        time.sleep(1)
-    assert grown[0] < 1024, f"memory per stalled stream, KiB: used {grown[0]:.0f}, slab {grown[1]:.0f}, TCP {grown[2]:.0f}"
-    assert grown[2] < 1024
+    assert len(held) == STALLED
+    grown = [(b - a) / STALLED for a, b in zip(before, settled(memory_kib))]
     stalled = quietest(costs, 0.5, 6)
-    extra = [b - a for a, b in zip(idle, stalled)]
-    told = (
-        f"per second with {STALLED} stalled streams, over idle: worker {extra[0] / 1e6:.2f} ms and {extra[1]:.0f} wake-ups, "
-        f"kworkers {extra[2] / 1e6:.2f} ms and {extra[3]:.0f} switches"
-    )
-    assert extra[0] < 2e6 and extra[1] < 2 * STALLED, told
-    assert extra[2] < 5e6 and extra[3] < 5 * STALLED, told
     assert all(r["blocked"] and r["lane"] == "copy" for r in relay.admin("streams")), "a stalled stream shows as one"
-    print(f"held at most {max(held)} bytes; memory per stream KiB: used {grown[0]:.0f}, slab {grown[1]:.0f}, TCP {grown[2]:.0f}; {told}")
+    for s in streams:
+        s.client.rst()
+        s.up.close()
+    relay.quit()
+    return max(held), grown, [b - a for a, b in zip(idle, stalled)]
+
+
+@pytest.mark.timeout(120)
+def test_stalled_clients_cost_no_memory_and_no_cpu(rig):
+    """A gigabyte offered to a client that reads nothing: what is held anywhere between the two applications is less than a
+    mebibyte, the machine's memory agrees, and nobody polls. The machine's figures hold others' noise too: the quietest of up to
+    three rounds counts, and what the streams themselves cost is in each."""
+    for _ in range(3):
+        held, grown, extra = stall_many(rig)
+        assert held < 1 << 20, f"bytes on their way to a client that reads none: {held}"
+        told = (
+            f"held at most {held} bytes; memory per stream, KiB: used {grown[0]:.0f}, slab {grown[1]:.0f}, TCP {grown[2]:.0f}; "
+            f"per second with {STALLED} stalled streams, over idle: worker {extra[0] / 1e6:.2f} ms and {extra[1]:.0f} wake-ups, "
+            f"kworkers {extra[2] / 1e6:.2f} ms and {extra[3]:.0f} switches"
+        )
+        print(told)
+        assert extra[0] < 2e6 and extra[1] < 2 * STALLED, told
+        if max(grown) < 1024 and extra[2] < 5e6 and extra[3] < 5 * STALLED:
+            return
+    raise AssertionError(told)
 
 
 @pytest.mark.timeout(120)

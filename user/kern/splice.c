@@ -97,6 +97,8 @@ static int bpf_up(struct splice *k, char *why, size_t size)
 	err = sizes_set(skel, k->slots, k->workers);
 	if (!err)
 		err = splice_bpf__load(skel);
+	if (err == -EPERM)
+		return kern_fail(why, size, err, "loading BPF programs needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
 	if (err)
 		return kern_fail(why, size, err, "the kernel does not load the splice program: %s%s%s", strerror(-err),
 			libbpf_said[0] ? ": " : "", libbpf_said);

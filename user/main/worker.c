@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#define TRIM_EVERY_MS 30000
+#define TRIM_FREE_BYTES (2 * 1024 * 1024) /* free memory worth a look at the heap */
 #define CUT_GRACE_MS 1000 /* after the drain window: for the last bytes of what was cut */
 
 struct worker {
@@ -17,6 +19,7 @@ struct worker {
 	size_t nacceptors;
 	struct source control;
 	struct timer drain_end;
+	struct timer trim;
 	struct sticky *sticky;
 	unsigned index;
 	bool cut;
@@ -65,6 +68,16 @@ static void on_drain_end(struct timer *t)
 	w->cut = true;
 	timer_in(w->env.loop, &w->drain_end, CUT_GRACE_MS);
 	clients_cut(&w->env);
+}
+
+/* Buffers of clients that lagged leave holes, which free() gives back only at the heap's end. */
+static void on_trim(struct timer *t)
+{
+	struct worker *w = container_of(t, struct worker, trim);
+
+	if (mallinfo2().fordblks > TRIM_FREE_BYTES)
+		malloc_trim(0);
+	timer_in(w->env.loop, t, TRIM_EVERY_MS);
 }
 
 static void drain(struct worker *w, uint64_t window_ms)
@@ -242,6 +255,8 @@ static int serve(struct worker *w, const struct worker_start *start)
 	if (err)
 		return err;
 	timer_init(&w->drain_end, on_drain_end);
+	timer_init(&w->trim, on_trim);
+	timer_in(w->env.loop, &w->trim, TRIM_EVERY_MS);
 	w->control = (struct source){.on_ready = on_control, .fd = start->control_fd};
 	err = loop_add(w->env.loop, &w->control, EPOLLIN);
 	if (!err)

@@ -44,7 +44,7 @@ void deadline_arm(struct stream *s)
 		due = MIN(due, s->max_age_ms);
 	if (s->drain_at_ms)
 		due = MIN(due, s->drain_at_ms);
-	if (s->state == STREAM_SPLICE)
+	if (s->watch_ms)
 		due = MIN(due, s->watch_ms);
 	if (due == UINT64_MAX)
 		timer_stop(&s->timer);
@@ -78,6 +78,7 @@ void copy_on_timeout(struct stream *s)
 {
 	act(s, loop_now_ms(s->env->loop));
 	if (s->state == STREAM_COPY) {
+		s->watch_ms = 0;
 		deadline_arm(s);
 		/* After a heartbeat the kernel may carry on. */
 		copy_pump(s);

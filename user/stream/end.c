@@ -121,7 +121,7 @@ void stream_end(struct stream *s, enum sluice_end_by by, const char *detail)
 	/* A stream that was ending already keeps its reason, unless its client did not get to the end. */
 	if (!s->end_by || unsent || by == SLUICE_BY_CLIENT || by == SLUICE_BY_SLOW) {
 		if (s->state != STREAM_DRAIN && s->state != STREAM_REPLY)
-			s->phase = s->state;
+			s->phase = s->state == STREAM_SETTLE ? STREAM_SPLICE : s->state;
 		s->end_by = by;
 		s->detail = detail;
 	}
@@ -143,6 +143,8 @@ void stream_lost(struct stream *s, int err)
 {
 	bool memory = err == -ENOMEM || err == -ENOBUFS;
 
+	/* There is no telling how much of the answer went out. */
+	s->close_client = true;
 	stream_end(s, memory ? SLUICE_BY_OVERLOAD : SLUICE_BY_CLIENT, memory ? "memory" : "send");
 }
 

@@ -11,6 +11,8 @@
 #define SETTLE_MS 1 /* between looks whether the client's TCP has taken over what was redirected */
 #define WATCH_MS 1000 /* between looks whether a stream that receives also delivers */
 #define WATCH_IDLE_MS 8000 /* the same of one that has been silent for a while */
+#define ROOM_MS 2 /* the shortest wait for room in the client's queue */
+#define ROOM_MAX_MS WATCH_IDLE_MS
 #define STUCK_NS (2 * NS_PER_S)
 #define MAX_PUNTS 64 /* times the framing sent us back to copy: then the stream stays there */
 
@@ -74,8 +76,8 @@ static enum sluice_framing framing_of(const struct stream *s)
 	}
 }
 
-/* Where the body stands. Negative: the kernel cannot go on from there now; what changes that comes with an event, and is not
- * asked for again before it. */
+/* Where the body stands. Negative: the kernel cannot go on from there now; what changes that comes with an event, but for
+ * -EBUSY: the client's queue drains below the kernel's mark without one. */
 static int stands_at(struct stream *s, struct sluice_track *ret)
 {
 	struct splice *k = s->env->splice;
@@ -84,7 +86,20 @@ static int stands_at(struct stream *s, struct sluice_track *ret)
 
 	if (err || !s->hooked)
 		return err;
-	return splice_left(k, slot_of(s)) || !splice_roomy(k, slot_of(s)) ? -EBUSY : 0;
+	if (splice_left(k, slot_of(s)))
+		return -EAGAIN;
+	return splice_roomy(k, slot_of(s)) ? 0 : -EBUSY;
+}
+
+/* Silence behind a spill must not keep the stream here. A client that takes its time costs a look ever more rarely: after as long again
+ * as it has taken nothing. */
+static void ask_later(struct stream *s)
+{
+	uint64_t now = loop_now_ms(s->env->loop), last = s->ctl->last_out_ns / NS_PER_MS;
+	uint64_t wait = now > last ? now - last : 0;
+
+	s->watch_ms = now + MIN(MAX(wait, (uint64_t)ROOM_MS), (uint64_t)ROOM_MAX_MS);
+	deadline_arm(s);
 }
 
 /* The kernel does not take the sockets. */
@@ -96,6 +111,8 @@ static void not_engaged(struct stream *s, int err)
 		/* Not for a reason that passes: these sockets cannot be spliced. */
 		s->lane_best = SLUICE_LANE_COPY;
 		s->ctl->reason = err == -ENOSPC ? SLUICE_REASON_MAP_FULL : SLUICE_REASON_KERNEL;
+	} else {
+		ask_later(s);
 	}
 }
 
@@ -120,7 +137,10 @@ void lane_try(struct stream *s)
 		s->up.dead || s->up.readable || backlog_len(&s->to_client) || lag_active(s) || s->resp.reframe)
 		return;
 	/* First what needs no change of events: changing them back makes an event, and that would end up here again. */
-	if (stands_at(s, &at) || loop_mod(loop, &s->up.source, UPSTREAM_SPLICE_EVENTS))
+	err = stands_at(s, &at);
+	if (err == -EBUSY)
+		ask_later(s);
+	if (err || loop_mod(loop, &s->up.source, UPSTREAM_SPLICE_EVENTS))
 		return;
 	if (s->hooked)
 		err = splice_resume(k, slot_of(s), &at);
@@ -160,6 +180,7 @@ static void arrive(struct stream *s)
 		return;
 	}
 	stream_move(s, STREAM_COPY);
+	s->watch_ms = 0;
 	s->up.readable = true;
 	if (loop_mod(s->env->loop, &s->up.source, UPSTREAM_COPY_EVENTS)) {
 		stream_end(s, SLUICE_BY_INTERNAL, "epoll");

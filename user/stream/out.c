@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define BACKLOG_KEEP 4096 /* an empty backlog bigger than this gives its memory back */
+#define BACKLOG_KEEP 1024 /* an empty backlog bigger than this gives its memory back */
 
 void backlog_reset(struct backlog *b)
 {

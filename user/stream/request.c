@@ -221,8 +221,10 @@ static void route_request(struct stream *s, const struct h1_request *req, size_t
 		overload(s, "memory");
 		return;
 	}
-	/* The head's bytes are used up; req points into them, so this comes last. */
+	/* The head's bytes are used up; req points into them, so this comes last. An idle stream keeps no memory for it. */
 	buf_drop(&c->in, head_len);
+	if (!c->in.len)
+		buf_reset(&c->in);
 	memset(&c->scan, 0, sizeof(c->scan));
 	rule = check_body_start(s, buf_slice(&c->in));
 	if (rule != H1_OK)

@@ -145,7 +145,7 @@ struct stream {
 	bool hooked; /* its sockets are in the sockmaps */
 	enum lane_after after; /* SETTLE: what it left SPLICE for */
 	uint64_t settle_ms; /* since when */
-	uint64_t watch_ms; /* SPLICE: the watchdog's next look */
+	uint64_t watch_ms; /* SPLICE: the watchdog's next look; COPY: whether the client's queue has room for the kernel, 0: not asked */
 	unsigned punts; /* times that the framing needed userspace */
 	uint64_t sndbuf_ms; /* last look at the send buffer's size */
 	uint64_t max_age_ms; /* absolute; 0: none */

@@ -1,6 +1,6 @@
-/* A link between two TUN devices with faults of its own: delay, loss, reordering, duplicates. netem is not in every kernel.
- *   link FD_A FD_B DELAY_US LOSS REORDER REORDER_US DUPLICATE SEED     (LOSS, REORDER, DUPLICATE: of 1,000 packets)
- * Prints what it did as JSON when it is told to end (SIGTERM). */
+/* A link between two TUN devices with faults of its own: delay, loss, reordering, duplicates. netem is not in
+ * every kernel. link FD_A FD_B DELAY_US LOSS REORDER REORDER_US DUPLICATE SEED     (LOSS, REORDER, DUPLICATE:
+ * of 1,000 packets) Prints what it did as JSON when it is told to end (SIGTERM). */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -135,7 +135,8 @@ int main(int argc, char **argv)
 			uint64_t due = now_ns() + v[0] * 1000ull;
 			ssize_t n;
 
-			for (int batch = 0; batch < 64 && (n = read(p[from].fd, bytes, sizeof(bytes))) > 0; batch++) {
+			for (int batch = 0; batch < 64 && (n = read(p[from].fd, bytes, sizeof(bytes))) > 0;
+				batch++) {
 				if (chance(v[1])) {
 					lost[from]++;
 					continue;
@@ -153,7 +154,8 @@ int main(int argc, char **argv)
 			}
 		}
 	}
-	printf("{\"passed\": [%llu, %llu], \"lost\": [%llu, %llu], \"late\": [%llu, %llu], \"twice\": [%llu, %llu], \"overrun\": %llu}\n",
+	printf("{\"passed\": [%llu, %llu], \"lost\": [%llu, %llu], \"late\": [%llu, %llu], \"twice\": [%llu, "
+	       "%llu], \"overrun\": %llu}\n",
 		(unsigned long long)passed[0], (unsigned long long)passed[1], (unsigned long long)lost[0],
 		(unsigned long long)lost[1], (unsigned long long)late[0], (unsigned long long)late[1],
 		(unsigned long long)twice[0], (unsigned long long)twice[1], (unsigned long long)overrun);
