@@ -1,15 +1,17 @@
-/* The splice lane's verdict: decides for each segment from an upstream whether the kernel sends it on to the client
- * (redirect) or userspace gets it (pass). It runs under the upstream socket's lock, so that a flow record has one
- * writer. Nothing is ever dropped but empty segments and bytes that were let through before. */
+/* The splice lane's verdict: decides for each segment from an upstream whether the kernel sends it on to the
+ * client (redirect) or userspace gets it (pass). It runs under the upstream socket's lock, so that a flow
+ * record has one writer. Nothing is ever dropped but empty segments and bytes that were let through before.
+ */
 #include "lib/maps.bpf.h"
 #include "lib/guard.bpf.h"
 #include "lib/track.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
-#define NO_LOWAT	 0xffffffff
-#define SEGMENT_OVERHEAD 512 /* send-queue bytes beyond its payload that a small segment may cost the client */
+#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define NO_LOWAT     0xffffffff
+#define SEGMENT_OVERHEAD                                                                                     \
+	512 /* send-queue bytes beyond its payload that a small segment may cost the client */
 
 /* What the room check found out about the client. */
 struct client {
@@ -28,8 +30,9 @@ static __always_inline struct sluice_totals *totals_here(void)
 	return bpf_map_lookup_elem(&totals, &zero);
 }
 
-/* One note at most waits per slot: `notes` is raised before the note can be seen, and the reader sets ctl.seen to it before
- * it looks at the record. A full ring leaves `notes` as it was, and the next passed segment tries again. */
+/* One note at most waits per slot: `notes` is raised before the note can be seen, and the reader sets
+ * ctl.seen to it before it looks at the record. A full ring leaves `notes` as it was, and the next passed
+ * segment tries again. */
 static __always_inline void note(struct sluice_flow *f, const struct sluice_ctl *c, __u32 slot, __u8 kind)
 {
 	struct sluice_totals *t = totals_here();
@@ -76,8 +79,8 @@ static __always_inline int pass(
 		t->passed[why & 7]++;
 		t->passed_bytes += len;
 	}
-	/* An atomic with its value used, for the full barrier: userspace stores mode or seen and then reads `passed`, here it
-	 * is the other way round, so that one of the two sees the other's. */
+	/* An atomic with its value used, for the full barrier: userspace stores mode or seen and then reads
+	 * `passed`, here it is the other way round, so that one of the two sees the other's. */
 	was = __sync_fetch_and_add(&f->passed, len);
 	asm volatile("" : : "r"(was) : "memory");
 	if (READ_ONCE(c->mode))
@@ -85,8 +88,8 @@ static __always_inline int pass(
 	return SK_PASS;
 }
 
-/* Begins the record of a new engagement; `up` has read nothing of this segment yet, so that copied_seq is the first byte
- * that the client lacks. */
+/* Begins the record of a new engagement; `up` has read nothing of this segment yet, so that copied_seq is the
+ * first byte that the client lacks. */
 static __always_inline bool begin(struct __sk_buff *skb, struct sluice_flow *f, __u64 cookie, __u32 epoch)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -124,14 +127,15 @@ static __always_inline bool client_read(__u32 slot, struct client *ret)
 		ret->sndbuf = ((struct sock *)tp)->sk_sndbuf;
 		ret->lowat = tp->notsent_lowat;
 		if (!ret->lowat)
-			ret->lowat = ((struct sock *)tp)->__sk_common.skc_net.net->ipv4.sysctl_tcp_notsent_lowat;
+			ret->lowat =
+				((struct sock *)tp)->__sk_common.skc_net.net->ipv4.sysctl_tcp_notsent_lowat;
 	}
 	bpf_sk_release(sk);
 	return tp != NULL;
 }
 
-/* True when the client's TCP will take the segment over at once: a redirect that it does not take would be polled for by a
- * kworker at every jiffy, and piles up in memory that nobody accounts. */
+/* True when the client's TCP will take the segment over at once: a redirect that it does not take would be
+ * polled for by a kworker at every jiffy, and piles up in memory that nobody accounts. */
 static __always_inline bool client_room(
 	struct sluice_flow *f, const struct sluice_ctl *c, const struct client *cl, __u32 len)
 {
@@ -139,7 +143,8 @@ static __always_inline bool client_room(
 	__u32 pending;
 
 	if (!f->based) {
-		/* Nothing was redirected yet and userspace is not writing: what the client was given is exactly `written`. */
+		/* Nothing was redirected yet and userspace is not writing: what the client was given is
+		 * exactly `written`. */
 		f->base_seq = cl->write_seq - (__u32)READ_ONCE(c->written);
 		f->based = 1;
 	}
@@ -156,7 +161,8 @@ static __always_inline bool client_room(
 		return false;
 	if ((__u64)cl->notsent + pending + len >= cl->lowat && cl->lowat != NO_LOWAT)
 		return false;
-	return (__u64)cl->wmem + 2ULL * (pending + len) + (__u64)f->burst * SEGMENT_OVERHEAD < cl->sndbuf / 4 * 3;
+	return (__u64)cl->wmem + 2ULL * (pending + len) + (__u64)f->burst * SEGMENT_OVERHEAD <
+	       cl->sndbuf / 4 * 3;
 }
 
 /* Takes over the position that userspace left when it was done with passed bytes. */
@@ -214,7 +220,8 @@ static __always_inline int decide(
 	adopt(f, c, consumed);
 	track_walk(&w, skb, len, &f->track, READ_ONCE(f->zero));
 	if (w.stop != WALK_ON)
-		return pass(f, c, slot, len, w.stop == WALK_BEYOND ? SLUICE_PASS_BEYOND : SLUICE_PASS_FRAMING);
+		return pass(
+			f, c, slot, len, w.stop == WALK_BEYOND ? SLUICE_PASS_BEYOND : SLUICE_PASS_FRAMING);
 	if (bpf_sk_redirect_map(skb, &target, slot, 0) != SK_PASS) {
 		struct sluice_totals *t = totals_here();
 
@@ -248,7 +255,8 @@ int splice_verdict(struct __sk_buff *skb)
 	struct sluice_flow *f;
 
 	if (len == 0) {
-		/* A bare FIN. Redirected it would break the client's queue; userspace hears of it by EPOLLRDHUP. */
+		/* A bare FIN. Redirected it would break the client's queue; userspace hears of it by
+		 * EPOLLRDHUP. */
 		struct sluice_totals *t = totals_here();
 
 		if (t)

@@ -1,5 +1,6 @@
-/* The sequence guard: each byte of upstream's stream is let through once. A segment that was half read when the socket was
- * hooked, or that overlaps an earlier one (a retransmission), is given to the program whole; its known head is cut here. */
+/* The sequence guard: each byte of upstream's stream is let through once. A segment that was half read when
+ * the socket was hooked, or that overlaps an earlier one (a retransmission), is given to the program whole;
+ * its known head is cut here. */
 #ifndef SLUICE_GUARD_BPF_H
 #define SLUICE_GUARD_BPF_H
 
@@ -28,9 +29,10 @@ static long cut_step(__u32 i, struct cut *c)
 	return 0;
 }
 
-/* Lets the segment's new bytes through: 0 with *ret_len of them (0: nothing new), or negative when the stream cannot be
- * followed any more: bytes are missing, or the head cannot be cut. */
-static __always_inline int guard_segment(struct __sk_buff *skb, struct sluice_flow *f, __u32 len, __u32 *ret_len)
+/* Lets the segment's new bytes through: 0 with *ret_len of them (0: nothing new), or negative when the stream
+ * cannot be followed any more: bytes are missing, or the head cannot be cut. */
+static __always_inline int guard_segment(
+	struct __sk_buff *skb, struct sluice_flow *f, __u32 len, __u32 *ret_len)
 {
 	struct cut cut = {.skb = skb};
 	__u32 seq;

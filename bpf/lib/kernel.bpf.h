@@ -1,6 +1,7 @@
-/* The few kernel types that the programs look into, for CO-RE: offsets are fixed up at load from the running kernel's BTF.
- * Written by hand instead of generated from /sys/kernel/btf/vmlinux: it builds where the build host has no BTF (CI, other
- * architectures), gives the same object on every host, and a reader sees at a glance what the programs depend on. */
+/* The few kernel types that the programs look into, for CO-RE: offsets are fixed up at load from the running
+ * kernel's BTF. Written by hand instead of generated from /sys/kernel/btf/vmlinux: it builds where the build
+ * host has no BTF (CI, other architectures), gives the same object on every host, and a reader sees at a
+ * glance what the programs depend on. */
 #ifndef SLUICE_KERNEL_BPF_H
 #define SLUICE_KERNEL_BPF_H
 
@@ -58,7 +59,8 @@ struct tcp_skb_cb {
 /* The TCP sequence number of a segment's first byte. A sk_skb program's context is the sk_buff itself. */
 static __always_inline bool segment_seq(struct __sk_buff *skb, __u32 *ret)
 {
-	unsigned long at = bpf_core_field_offset(struct sk_buff, cb) + bpf_core_field_offset(struct tcp_skb_cb, seq);
+	unsigned long at =
+		bpf_core_field_offset(struct sk_buff, cb) + bpf_core_field_offset(struct tcp_skb_cb, seq);
 
 	return bpf_probe_read_kernel(ret, sizeof(*ret), (const char *)(void *)skb + at) == 0;
 }

@@ -1,5 +1,5 @@
-/* The maps of the splice lane, pinned for the operator's tools. docs/KERNEL.md explains each. `max_entries` of the tables are
- * set between open and load. */
+/* The maps of the splice lane, pinned for the operator's tools. docs/KERNEL.md explains each. `max_entries`
+ * of the tables are set between open and load. */
 #ifndef SLUICE_MAPS_BPF_H
 #define SLUICE_MAPS_BPF_H
 
@@ -8,8 +8,8 @@
 #include "sluice/flow.h"
 #include "sluice/note.h"
 
-/* Written here only; userspace maps it read-only. (The kernel cannot map a BPF_F_RDONLY map, nor write to a mapped
- * BPF_F_RDONLY_PROG one, so that the rule of one writer for these two is kept by the code.) */
+/* Written here only; userspace maps it read-only. (The kernel cannot map a BPF_F_RDONLY map, nor write to a
+ * mapped BPF_F_RDONLY_PROG one, so that the rule of one writer for these two is kept by the code.) */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

@@ -1,15 +1,16 @@
-/* Walks over one segment of a body: chunk framing, the body's end, and events. Works on a copy of the stream's position, which
- * the verdict keeps only when the segment is redirected. Plain framing only: whatever is out of the ordinary (extensions,
- * trailers, bad bytes, anything behind the end) stops the walk, and userspace judges. */
+/* Walks over one segment of a body: chunk framing, the body's end, and events. Works on a copy of the
+ * stream's position, which the verdict keeps only when the segment is redirected. Plain framing only:
+ * whatever is out of the ordinary (extensions, trailers, bad bytes, anything behind the end) stops the walk,
+ * and userspace judges. */
 #ifndef SLUICE_TRACK_BPF_H
 #define SLUICE_TRACK_BPF_H
 
 #include "kernel.bpf.h"
 #include "sluice/flow.h"
 
-/* The event scanner as a table, made at load from user/proto/sse.c itself: byte -> class, (row, class) -> row. Bit 7 of an
- * entry: an event ended with this byte. Rows from sse_idle on: in a line whose field is not `data`, so that only a line's end matters.
- * What is 256 or more is no byte, and changes nothing. */
+/* The event scanner as a table, made at load from user/proto/sse.c itself: byte -> class, (row, class) ->
+ * row. Bit 7 of an entry: an event ended with this byte. Rows from sse_idle on: in a line whose field is not
+ * `data`, so that only a line's end matters. What is 256 or more is no byte, and changes nothing. */
 #define SSE_ROWS    32
 #define SSE_CLASSES 16
 const volatile __u8 sse_class[512];
@@ -41,15 +42,16 @@ struct walk {
 	__u32 stop; /* enum walk_end */
 };
 
-/* Bit 7 of each byte below 0x0e; beyond the first such byte the marks may be wrong. Line ends are among them; a tab only costs the
- * slow way. */
+/* Bit 7 of each byte below 0x0e; beyond the first such byte the marks may be wrong. Line ends are among them;
+ * a tab only costs the slow way. */
 static __always_inline __u64 line_ends(__u64 word)
 {
 	return (word - 0x0e0e0e0e0e0e0e0eULL) & ~word & 0x8080808080808080ULL;
 }
 
-/* This one and size_line() are global functions: the verifier looks at each by itself, once, instead of at every way through them in every step of
- * the walk (which were over a million instructions). So they take and give numbers only. */
+/* This one and size_line() are global functions: the verifier looks at each by itself, once, instead of at
+ * every way through them in every step of the walk (which were over a million instructions). So they take and
+ * give numbers only. */
 
 /* Feeds eight bytes, but not the first `skip` of them. Returns the row, and events << 8. */
 __noinline __u32 scan_bytes(__u64 word, __u32 row, __u32 skip)
@@ -60,7 +62,8 @@ __noinline __u32 scan_bytes(__u64 word, __u32 row, __u32 skip)
 		__u64 at = (__u64)row * SSE_CLASSES | sse_class[(word & 0xff) | ((i - skip) >> 31 << 8)];
 		__u32 next;
 
-		/* The verifier of 6.1 loses the bounds in the sum; the compiler must not know that the mask changes nothing. */
+		/* The verifier of 6.1 loses the bounds in the sum; the compiler must not know that the mask
+		 * changes nothing. */
 		asm volatile("" : "+r"(at));
 		next = sse_next[at & (SSE_ROWS * SSE_CLASSES - 1)];
 		events += next >> 7;
@@ -110,8 +113,8 @@ static __always_inline __u32 scan_words(struct walk *w, const __u32 count)
 	return count * 8;
 }
 
-/* Looks at some of the next n payload bytes; returns how many, 0 when they cannot be read. A few fixed sizes: with a length of its
- * own for each step the verifier would have too much to look at. */
+/* Looks at some of the next n payload bytes; returns how many, 0 when they cannot be read. A few fixed sizes:
+ * with a length of its own for each step the verifier would have too much to look at. */
 static __always_inline __u32 scan_some(struct walk *w, __u64 n)
 {
 	if (n >= BLOCK)
@@ -147,10 +150,30 @@ static __always_inline void payload_step(struct walk *w)
 		w->place = w->framing == SLUICE_BODY_LENGTH ? SLUICE_CHUNK_DONE : SLUICE_CHUNK_DATA_CR;
 }
 
-/* A hex digit's value plus 1; 0: none. A table, because it is asked for eight bytes in a row, and branches would be as many ways to
- * the verifier. */
-static const __u8 hex_value[256] = {
-	['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['A'] = 11, 12, 13, 14, 15, 16, ['a'] = 11, 12, 13, 14, 15, 16};
+/* A hex digit's value plus 1; 0: none. A table, because it is asked for eight bytes in a row, and branches
+ * would be as many ways to the verifier. */
+static const __u8 hex_value[256] = {['0'] = 1,
+	2,
+	3,
+	4,
+	5,
+	6,
+	7,
+	8,
+	9,
+	10,
+	['A'] = 11,
+	12,
+	13,
+	14,
+	15,
+	16,
+	['a'] = 11,
+	12,
+	13,
+	14,
+	15,
+	16};
 
 static __always_inline bool size_byte(struct walk *w, __u32 c)
 {
@@ -169,8 +192,8 @@ static __always_inline bool size_byte(struct walk *w, __u32 c)
 	return true;
 }
 
-/* A whole size line as nearly all are, in the eight bytes from its start: one to six digits, not all zero, and CRLF. Returns its
- * length << 32 and the size; 0: it has to be read byte by byte. */
+/* A whole size line as nearly all are, in the eight bytes from its start: one to six digits, not all zero,
+ * and CRLF. Returns its length << 32 and the size; 0: it has to be read byte by byte. */
 __noinline __u64 size_line(__u64 word)
 {
 	__u64 mark = line_ends(word), size = 0;
@@ -238,7 +261,8 @@ static __always_inline bool framing_byte(struct walk *w, __u32 c)
 	}
 }
 
-/* Behind the last chunk: the empty line that ends the body, whole and in this segment, or else it is userspace's. */
+/* Behind the last chunk: the empty line that ends the body, whole and in this segment, or else it is
+ * userspace's. */
 static __always_inline bool last_line(struct walk *w)
 {
 	__u8 crlf[2];
@@ -275,8 +299,8 @@ static long walk_step(__u32 i, struct walk *w)
 	return w->stop != WALK_ON;
 }
 
-/* Walks over the whole segment. `zero` is 0, from a place where the verifier cannot know it: with known numbers to start from it would
- * look at each step of the loop by itself, for a million instructions. */
+/* Walks over the whole segment. `zero` is 0, from a place where the verifier cannot know it: with known
+ * numbers to start from it would look at each step of the loop by itself, for a million instructions. */
 static __always_inline void track_walk(
 	struct walk *w, struct __sk_buff *skb, __u32 len, const struct sluice_track *at, __u32 zero)
 {

@@ -1,5 +1,5 @@
-/* What crosses a process or kernel boundary: one version for all of include/sluice/. Plain types only, so that BPF
- * programs, the daemon, sluicectl and the exporter compile the same text. */
+/* What crosses a process or kernel boundary: one version for all of include/sluice/. Plain types only, so
+ * that BPF programs, the daemon, sluicectl and the exporter compile the same text. */
 #ifndef SLUICE_ABI_H
 #define SLUICE_ABI_H
 
@@ -9,9 +9,9 @@
 
 #define SLUICE_ABI_VERSION 1
 
-#define SLUICE_BPFFS "/sys/fs/bpf/sluice"
+#define SLUICE_BPFFS		"/sys/fs/bpf/sluice"
 #define SLUICE_DEFAULT_INSTANCE "default"
-#define SLUICE_MAX_INSTANCE 32 /* bytes of an instance name, the final NUL included */
+#define SLUICE_MAX_INSTANCE	32 /* bytes of an instance name, the final NUL included */
 
 /* How a stream's body travels (architecture.md, "Lanes"). */
 enum sluice_lane {

@@ -1,4 +1,5 @@
-/* The admin protocol of a running sluice: connect to its unix socket, write one line, read one JSON document until the end.
+/* The admin protocol of a running sluice: connect to its unix socket, write one line, read one JSON document
+ * until the end.
  *
  *   streams          a list of objects, one per live stream
  *   totals           counters of all workers together
@@ -11,7 +12,8 @@
 #ifndef SLUICE_ADMIN_H
 #define SLUICE_ADMIN_H
 
-#define SLUICE_RUN_DIR "/run/sluice" /* sockets are SLUICE_RUN_DIR/INSTANCE.sock unless --admin says otherwise */
+#define SLUICE_RUN_DIR                                                                                       \
+	"/run/sluice" /* sockets are SLUICE_RUN_DIR/INSTANCE.sock unless --admin says otherwise */
 #define SLUICE_ADMIN_MAX_LINE 256
 
 #endif

@@ -166,22 +166,24 @@ void rig_report(const struct rig *g)
 
 	splice_state(r->k, r->slot, &f);
 	fprintf(stderr,
-		"flow: redirected %llu passed %llu events %llu chunks %llu segments %llu/%llu spills %u punts %u trims %u "
+		"flow: redirected %llu passed %llu events %llu chunks %llu segments %llu/%llu spills %u "
+		"punts %u trims %u "
 		"why %u broken %u pending %u notes %u place %u left %llu\n",
 		(unsigned long long)f.redirected, (unsigned long long)f.passed, (unsigned long long)f.events,
-		(unsigned long long)f.chunks, (unsigned long long)f.segments, (unsigned long long)f.segments_passed,
-		f.spills, f.punts, f.trims, f.why, f.broken, f.pending, f.notes, f.track.chunk,
-		(unsigned long long)f.track.left);
-	fprintf(stderr, "ctl: mode %u consumed %llu written %llu seen %u; left %llu drained %d roomy %d\n", c->mode,
-		(unsigned long long)c->consumed, (unsigned long long)c->written, c->seen,
+		(unsigned long long)f.chunks, (unsigned long long)f.segments,
+		(unsigned long long)f.segments_passed, f.spills, f.punts, f.trims, f.why, f.broken, f.pending,
+		f.notes, f.track.chunk, (unsigned long long)f.track.left);
+	fprintf(stderr, "ctl: mode %u consumed %llu written %llu seen %u; left %llu drained %d roomy %d\n",
+		c->mode, (unsigned long long)c->consumed, (unsigned long long)c->written, c->seen,
 		(unsigned long long)splice_left(r->k, r->slot), splice_drained(r->k, r->slot),
 		splice_roomy(r->k, r->slot));
 	fprintf(stderr,
-		"relay: engaged %d draining %d ended %d eof %d error %d held %zu copied %llu engages %llu spills %llu resumes %llu; "
+		"relay: engaged %d draining %d ended %d eof %d error %d held %zu copied %llu engages %llu "
+		"spills %llu resumes %llu; "
 		"reader got %zu\n",
-		r->engaged, r->draining, r->ended, r->eof, r->error, r->held.len, (unsigned long long)r->copied,
-		(unsigned long long)r->engages, (unsigned long long)r->spills, (unsigned long long)r->resumes,
-		g->got.len);
+		r->engaged, r->draining, r->ended, r->eof, r->error, r->held.len,
+		(unsigned long long)r->copied, (unsigned long long)r->engages, (unsigned long long)r->spills,
+		(unsigned long long)r->resumes, g->got.len);
 }
 
 void rig_expect_bytes(struct rig *g, size_t want, int ms)

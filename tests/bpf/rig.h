@@ -1,5 +1,6 @@
-/* A stream on loopback for the tests of the splice lane: origin <-> up | relay | client <-> reader. The relay is the smallest one
- * that follows docs/KERNEL.md; it moves only in relay_turn(), so that a test decides what happens when. One thread. */
+/* A stream on loopback for the tests of the splice lane: origin <-> up | relay | client <-> reader. The relay
+ * is the smallest one that follows docs/KERNEL.md; it moves only in relay_turn(), so that a test decides what
+ * happens when. One thread. */
 #ifndef SLUICE_TESTS_BPF_RIG_H
 #define SLUICE_TESTS_BPF_RIG_H
 
@@ -12,8 +13,8 @@
 #include "base/clock.h"
 #include "kern/splice.h"
 
-/* Connected sockets on loopback: [0] dials, [1] accepted. Non-blocking, TCP_NODELAY; segments of at most `mss` bytes, 0: what loopback
- * takes (64 KiB, with which small receive windows crawl). */
+/* Connected sockets on loopback: [0] dials, [1] accepted. Non-blocking, TCP_NODELAY; segments of at most
+ * `mss` bytes, 0: what loopback takes (64 KiB, with which small receive windows crawl). */
 void pair_make(int family, int mss, int pair[2]);
 void sndbuf_set(int fd, int bytes);
 void rcvbuf_set(int fd, int bytes);
@@ -33,13 +34,13 @@ struct relay {
 	bool scan;
 	uint64_t left;
 	struct buf held; /* read, not yet written */
-	bool engaged; /* hooked, and the kernel carries */
+	bool engaged;	 /* hooked, and the kernel carries */
 	bool may_engage;
-	bool shared; /* the test reads the ring, for all its rigs */
-	bool draining; /* in userspace's hands, but redirected bytes are still on their way */
-	bool ended; /* the body is complete by its framing, and all of it was handed to the client */
-	bool eof; /* upstream closed, and all of its bytes were handed to the client */
-	int error; /* negative errno that ended it */
+	bool shared;	 /* the test reads the ring, for all its rigs */
+	bool draining;	 /* in userspace's hands, but redirected bytes are still on their way */
+	bool ended;	 /* the body is complete by its framing, and all of it was handed to the client */
+	bool eof;	 /* upstream closed, and all of its bytes were handed to the client */
+	int error;	 /* negative errno that ended it */
 	size_t read_max; /* bytes of one recv() */
 	/* counted */
 	uint64_t beyond; /* bytes behind the body's end that recv() gave */
@@ -60,7 +61,7 @@ struct rig_params {
 	bool scan;
 	int sndbuf; /* of the client's socket; 0: 32 KiB */
 	int rcvbuf; /* of the reader's; 0: the system's */
-	int mss; /* towards the reader; 0: 1400 */
+	int mss;    /* towards the reader; 0: 1400 */
 };
 
 void rig_open(struct rig *g, struct splice *k, uint32_t slot, const struct rig_params *p);
@@ -68,7 +69,8 @@ void rig_close(struct rig *g);
 
 /* One turn: waits up to `ms` for something to do, does it. Returns false when there was nothing. */
 bool relay_turn(struct relay *r, int ms);
-/* What a note asks for: a look at the slot. relay_turn() reads the ring for itself; with several rigs the test does. */
+/* What a note asks for: a look at the slot. relay_turn() reads the ring for itself; with several rigs the
+ * test does. */
 void relay_look(struct relay *r);
 /* Takes the stream out of the kernel's hands, as for a heartbeat or on EPOLLRDHUP. */
 void relay_disengage(struct relay *r);

@@ -60,8 +60,8 @@ static void test_events_without_the_relay(void **state)
 
 static void test_sizes(void **state)
 {
-	static const size_t sizes[] = {1, 2, 7, 64, 200, 1000, 1460, 1461, 4096, 9000, 16384, 32768, 65535, 65536, 131072,
-		262144};
+	static const size_t sizes[] = {
+		1, 2, 7, 64, 200, 1000, 1460, 1461, 4096, 9000, 16384, 32768, 65535, 65536, 131072, 262144};
 	static char text[262144];
 
 	(void)state;

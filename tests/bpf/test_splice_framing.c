@@ -1,4 +1,5 @@
-/* The verdict's tracking of chunks and events against a reference of its own, and moves of the position both ways. */
+/* The verdict's tracking of chunks and events against a reference of its own, and moves of the position both
+ * ways. */
 #include "rig.h"
 #include <poll.h>
 #include <stdio.h>
@@ -22,8 +23,8 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-/* The reference: the payload as one text, split into lines by LF, CRLF or CR; a blank line ends an event when a line of the
- * block is "data" or begins with "data:". Nothing of it is shared with sse.c. */
+/* The reference: the payload as one text, split into lines by LF, CRLF or CR; a blank line ends an event when
+ * a line of the block is "data" or begins with "data:". Nothing of it is shared with sse.c. */
 static unsigned reference_events(const char *p, size_t n)
 {
 	unsigned events = 0;
@@ -42,7 +43,8 @@ static unsigned reference_events(const char *p, size_t n)
 		if (end == i) {
 			events += data;
 			data = false;
-		} else if (end - i >= 4 && memcmp(p + i, "data", 4) == 0 && (end - i == 4 || p[i + 4] == ':')) {
+		} else if (end - i >= 4 && memcmp(p + i, "data", 4) == 0 &&
+			   (end - i == 4 || p[i + 4] == ':')) {
 			data = true;
 		}
 		i = end + 1;
@@ -74,16 +76,15 @@ static uint64_t events_of(const struct rig *g)
 	return f.events + g->relay.events;
 }
 
-static const char events_text[] =
-	"\xef\xbb\xbf"
-	"data: one\n\n"
-	": comment\n\n"
-	"data\n\n"
-	"id: 7\r\ndata: two\r\ndata: more\r\n\r\n"
-	"datax: no\r\r"
-	"data:three\r\rdata:four\r\n\ndata: five\n\r\n"
-	"event: dat\nretry: 1\n\n\n\n"
-	"dat\ndata:\n\ndata: unended\n";
+static const char events_text[] = "\xef\xbb\xbf"
+				  "data: one\n\n"
+				  ": comment\n\n"
+				  "data\n\n"
+				  "id: 7\r\ndata: two\r\ndata: more\r\n\r\n"
+				  "datax: no\r\r"
+				  "data:three\r\rdata:four\r\n\ndata: five\n\r\n"
+				  "event: dat\nretry: 1\n\n\n\n"
+				  "dat\ndata:\n\ndata: unended\n";
 
 /* One stream, the whole body in two segments cut at `at`. Returns whether the kernel carried both. */
 static bool carry_cut(const struct buf *body, size_t at, unsigned events)
@@ -133,7 +134,8 @@ static void test_every_cut(void **state)
 	}
 }
 
-/* Each byte its own segment, and a change of hands after each: the position survives both ways at every place. */
+/* Each byte its own segment, and a change of hands after each: the position survives both ways at every
+ * place. */
 static void test_flip_at_every_byte(void **state)
 {
 	_cleanup_buf_ struct buf body = {0};
@@ -152,8 +154,10 @@ static void test_flip_at_every_byte(void **state)
 			if (copy)
 				relay_disengage(&g.relay);
 			else
-				rig_until(&g, g.relay.engaged || g.relay.chunk.state == CHUNK_DONE ||
-					g.relay.chunk.state == CHUNK_TRAILER, 1000);
+				rig_until(&g,
+					g.relay.engaged || g.relay.chunk.state == CHUNK_DONE ||
+						g.relay.chunk.state == CHUNK_TRAILER,
+					1000);
 			assert_int_equal(origin_send(&g, body.data + i, 1), 1);
 			rig_expect_bytes(&g, i + 1, 1000);
 		}
@@ -168,8 +172,10 @@ static void test_flip_at_every_byte(void **state)
 /* Random bytes from a small alphabet, random cuts. */
 static void test_random_events(void **state)
 {
-	static const char *const words[] = {"data", ":", " ", "\n", "\r", "\r\n", "\n\n", "id", "dat", "a", "\xef\xbb\xbf",
-		"data: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
+	static const char *const words[] = {"data", ":", " ", "\n", "\r", "\r\n", "\n\n", "id", "dat", "a",
+		"\xef\xbb\xbf",
+		"data: "
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
 	unsigned seed = 12345;
 
 	(void)state;
@@ -179,7 +185,8 @@ static void test_random_events(void **state)
 		size_t sent = 0;
 
 		while (text.len < 3000)
-			assert_return_code(buf_printf(&text, "%s", words[rand_r(&seed) % ARRAY_LEN(words)]), 0);
+			assert_return_code(
+				buf_printf(&text, "%s", words[rand_r(&seed) % ARRAY_LEN(words)]), 0);
 		chunked(&body, text.data, text.len, 1 + (size_t)rand_r(&seed) % 500, true);
 		rig_open(&g, k, SLOT, &(struct rig_params){.framing = SLUICE_BODY_CHUNKED, .scan = true});
 		rig_until(&g, g.relay.engaged, 1000);

@@ -60,7 +60,12 @@ static void forge(const struct rig *g, uint32_t seq, uint32_t ack, const char *p
 {
 	struct sockaddr_in from, to;
 	socklen_t len = sizeof(from);
-	struct tcphdr t = {.seq = htonl(seq), .ack_seq = htonl(ack), .doff = 5, .psh = 1, .ack = 1, .window = htons(1000)};
+	struct tcphdr t = {.seq = htonl(seq),
+		.ack_seq = htonl(ack),
+		.doff = 5,
+		.psh = 1,
+		.ack = 1,
+		.window = htons(1000)};
 	uint8_t packet[2000];
 	uint32_t sum;
 	int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
@@ -80,12 +85,13 @@ static void forge(const struct rig *g, uint32_t seq, uint32_t ack, const char *p
 	t.check = htons((uint16_t)~sum);
 	memcpy(packet, &t, sizeof(t));
 	to.sin_port = 0;
-	assert_int_equal(sendto(raw, packet, sizeof(t) + n, 0, (struct sockaddr *)&to, sizeof(to)), sizeof(t) + n);
+	assert_int_equal(
+		sendto(raw, packet, sizeof(t) + n, 0, (struct sockaddr *)&to, sizeof(to)), sizeof(t) + n);
 	close(raw);
 }
 
-/* The forged segment repeats `old` bytes and brings `fresh` ones, which the origin's own TCP then sends once more, together with
- * further ones: two overlaps in a row. `copying`: the verdict passes meanwhile. */
+/* The forged segment repeats `old` bytes and brings `fresh` ones, which the origin's own TCP then sends once
+ * more, together with further ones: two overlaps in a row. `copying`: the verdict passes meanwhile. */
 static void overlap(size_t old, size_t fresh, bool copying)
 {
 	char text[3000];
@@ -193,7 +199,8 @@ static void test_loss(void **state)
 static char cgroup_was[256], cgroup_dir[280];
 static int cgroup_fd = -1;
 
-/* A cgroup of our own, so that a program can sit on our sockets' way out. False: this system has no cgroup2. */
+/* A cgroup of our own, so that a program can sit on our sockets' way out. False: this system has no cgroup2.
+ */
 static bool cgroup_enter(void)
 {
 	static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup", "/tmp/sluice-cgroup"};
@@ -201,13 +208,14 @@ static bool cgroup_enter(void)
 	FILE *f;
 
 	mkdir(roots[2], 0700);
-	if (access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) && access("/sys/fs/cgroup/cgroup.procs", F_OK) &&
-		mount("none", roots[2], "cgroup2", 0, NULL))
+	if (access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) &&
+		access("/sys/fs/cgroup/cgroup.procs", F_OK) && mount("none", roots[2], "cgroup2", 0, NULL))
 		return false;
 	f = fopen("/proc/self/cgroup", "r");
 	while (f && fgets(line, sizeof(line), f))
 		if (strncmp(line, "0::", 3) == 0)
-			snprintf(cgroup_was, sizeof(cgroup_was), "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+			snprintf(cgroup_was, sizeof(cgroup_was), "%.*s", (int)strcspn(line + 3, "\n"),
+				line + 3);
 	if (f)
 		fclose(f);
 	for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
@@ -232,7 +240,8 @@ static void cgroup_leave(void)
 	char path[600];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%.*s%s/cgroup.procs", (int)(strrchr(cgroup_dir, '/') - cgroup_dir), cgroup_dir, cgroup_was);
+	snprintf(path, sizeof(path), "%.*s%s/cgroup.procs", (int)(strrchr(cgroup_dir, '/') - cgroup_dir),
+		cgroup_dir, cgroup_was);
 	f = fopen(path, "w");
 	if (f) {
 		fprintf(f, "%d\n", (int)getpid());
@@ -253,8 +262,9 @@ static void assert_one_inserted(const char *got, const char *want, size_t n)
 	assert_memory_equal(got + at + 1, want + at, n - at);
 }
 
-/* tcpi_bytes_sent counts a segment that a queue, a filter or a device of this host refuses, and counts it again when it goes; what
- * splice_drained() reads does not. With it, a false "drained" would let the relay overtake redirected bytes. */
+/* tcpi_bytes_sent counts a segment that a queue, a filter or a device of this host refuses, and counts it
+ * again when it goes; what splice_drained() reads does not. With it, a false "drained" would let the relay
+ * overtake redirected bytes. */
 static void test_refused_by_the_host(void **state)
 {
 	/* if (random % 4 == 0) return refuse; return allow; */
@@ -288,7 +298,8 @@ static void test_refused_by_the_host(void **state)
 		rig_carry(&g, text, 100, 100);
 		assert_return_code(getsockopt(g.client, IPPROTO_TCP, TCP_INFO, &a, &len), errno);
 		assert_return_code(bpf_prog_attach(prog, cgroup_fd, BPF_CGROUP_INET_EGRESS, 0), errno);
-		/* Nothing but complete delivery makes it drained for good, whatever was refused and tried again. */
+		/* Nothing but complete delivery makes it drained for good, whatever was refused and tried
+		 * again. */
 		for (int i = 0; i < 20; i++)
 			origin_send(&g, text + i * 300, 300);
 		rig_until(&g, splice_next(k, SLOT) != SPLICE_CARRIED || splice_drained(k, SLOT), 3000);

@@ -17,7 +17,8 @@
 
 static int open_pinned(struct splice **ret, bool takeover, char *why, size_t size)
 {
-	struct splice_params p = {.instance = INSTANCE, .slots = 8, .workers = 2, .pin = true, .takeover = takeover};
+	struct splice_params p = {
+		.instance = INSTANCE, .slots = 8, .workers = 2, .pin = true, .takeover = takeover};
 
 	why[0] = '\0';
 	return splice_open(&p, ret, why, size);
@@ -112,7 +113,8 @@ static void test_owner(void **state)
 	close(ready[1]);
 }
 
-/* USR2: the new one's pins stand at the path; the old one goes on by its fds and leaves them alone when it ends. */
+/* USR2: the new one's pins stand at the path; the old one goes on by its fds and leaves them alone when it
+ * ends. */
 static void test_takeover(void **state)
 {
 	struct splice *old = NULL, *new = NULL;
@@ -156,7 +158,10 @@ static void test_bad_params(void **state)
 		{.slots = 1, .workers = 1, .pin = true, .instance = "a.b"},
 		{.slots = 1, .workers = 1, .pin = true, .instance = "a/b"},
 		{.slots = 1, .workers = 1, .pin = true, .instance = ""},
-		{.slots = 1, .workers = 1, .pin = true, .instance = "0123456789012345678901234567890123456789"},
+		{.slots = 1,
+			.workers = 1,
+			.pin = true,
+			.instance = "0123456789012345678901234567890123456789"},
 		{.slots = 1, .workers = 1, .pin = true, .dir = "/tmp"},
 	};
 
@@ -189,7 +194,8 @@ static void test_selftest(void **state)
 	splice_close(k);
 }
 
-/* A self-test that cannot fail would prove nothing: with a map that the verdict does not know, each case says what is wrong. */
+/* A self-test that cannot fail would prove nothing: with a map that the verdict does not know, each case says
+ * what is wrong. */
 static void test_selftest_can_fail(void **state)
 {
 	struct splice *k = kern_open(1);
@@ -306,7 +312,8 @@ static void test_unprivileged(void **state)
 			syscall(SYS_capset, &head, none))
 			_exit(2);
 		pattern_fill(text, sizeof(text), 0);
-		rig_open(&g, k, 3, &(struct rig_params){.framing = SLUICE_BODY_LENGTH, .length = sizeof(text)});
+		rig_open(&g, k, 3,
+			&(struct rig_params){.framing = SLUICE_BODY_LENGTH, .length = sizeof(text)});
 		rig_until(&g, g.relay.engaged, 1000);
 		rig_carry(&g, text, sizeof(text), 7000); /* with spills and resumes */
 		rig_until(&g, g.relay.ended, 1000);

@@ -33,7 +33,8 @@ static void next_response(struct rig *g, uint32_t slot, uint64_t length)
 	sse_init(&g->relay.sse);
 }
 
-/* 2,000 responses over one pair of connections; each is engaged, ended, released; heads in between go through userspace. */
+/* 2,000 responses over one pair of connections; each is engaged, ended, released; heads in between go through
+ * userspace. */
 static void test_keep_alive(void **state)
 {
 	char head[] = "HTTP/1.1 200 OK\r\n\r\n", body[700];
@@ -89,7 +90,8 @@ static void test_chunked_end(void **state)
 	rig_close(&g);
 }
 
-/* What came behind the end and was read by nobody, in all the ways it can come: the upstream is not reused. */
+/* What came behind the end and was read by nobody, in all the ways it can come: the upstream is not reused.
+ */
 static void test_dirty_upstream(void **state)
 {
 	for (int way = 0; way < 4; way++) {
@@ -120,7 +122,8 @@ static void test_dirty_upstream(void **state)
 	(void)state;
 }
 
-/* The same slot, another stream, at once: nothing of the former's record shows, and no stray verdict writes into it. */
+/* The same slot, another stream, at once: nothing of the former's record shows, and no stray verdict writes
+ * into it. */
 static void test_slot_again(void **state)
 {
 	struct sluice_flow f;

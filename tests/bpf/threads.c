@@ -68,7 +68,8 @@ void carry_threads(struct rig *g, uint64_t total, unsigned stall_us, void (*step
 
 	assert_int_equal(pthread_create(&a, NULL, origin_main, &origin), 0);
 	assert_int_equal(pthread_create(&b, NULL, reader_main, &reader), 0);
-	while (__atomic_load_n(&reader.done, __ATOMIC_RELAXED) < total && clock_mono_ns() < end && !g->relay.error)
+	while (__atomic_load_n(&reader.done, __ATOMIC_RELAXED) < total && clock_mono_ns() < end &&
+		!g->relay.error)
 		step(g);
 	if (reader.done < total)
 		rig_report(g);

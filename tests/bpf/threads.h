@@ -4,7 +4,8 @@
 
 #include "rig.h"
 
-/* Carries `total` bytes; `step` drives the relay until everything arrived. The reader sleeps for `stall_us` now and then. */
+/* Carries `total` bytes; `step` drives the relay until everything arrived. The reader sleeps for `stall_us`
+ * now and then. */
 void carry_threads(struct rig *g, uint64_t total, unsigned stall_us, void (*step)(struct rig *g));
 
 #endif

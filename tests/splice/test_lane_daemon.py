@@ -91,8 +91,10 @@ def test_pins_of_a_dead_daemon_are_replaced(rig):
 def test_the_master_alone_dies(rig):
     """Its workers drain and end; until then the instance is theirs, and afterwards it is free."""
     origin = rig.origin()
-    relay = start(rig, origin, drain="1s")
+    relay = start(rig, origin, drain="3s")
     s = opened(rig, relay, origin)
+    s.write(chunk(b"data: half an event"))  # which the drain waits for, to the window's end
+    s.arrive()
     workers = relay.workers()
     relay.checked = True
     os.kill(relay.pid, signal.SIGKILL)
@@ -100,7 +102,7 @@ def test_the_master_alone_dies(rig):
     second = again(rig, relay)
     second.checked = True
     assert second.wait(10) != 0 and "running sluice" in second.text(), second.text()
-    s.client.wait_end(4)
+    s.client.wait_end(6)
     wait_for(lambda: not any(os.path.exists(f"/proc/{p}/exe") for p in workers), 5, why="the workers end")
     third = again(rig, relay).ready()
     opened(rig, third, origin)

@@ -1,5 +1,9 @@
 """The framing cut anywhere: each byte of chunk heads, data, line ends and the body's end may be a segment's first."""
 
+import os
+import signal
+import time
+
 import pytest
 from lib.wire import chunk, event_request
 
@@ -155,7 +159,7 @@ def test_bad_framing_is_never_passed_on_as_whole(rig, bad):
     assert s.up.wait_end() in ("fin", "rst")
 
 
-@pytest.mark.parametrize("apart", (False, True), ids=("in one segment", "in a second one"))
+@pytest.mark.parametrize("apart", ("in one segment", "in a second one", "in a second one before the relay looks"))
 @pytest.mark.parametrize("extra", (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL", b"x", b"0\r\n\r\n"))
 def test_bytes_behind_the_end_reach_nobody(rig, extra, apart):
     """What an upstream says behind the end of a body is not the next client's answer."""
@@ -163,11 +167,19 @@ def test_bytes_behind_the_end_reach_nobody(rig, extra, apart):
     s = opened(rig, relay, origin)
     s.write(chunk(b"data: 1\n\n"))
     s.arrive()
-    if apart:
+    if apart == "in one segment":
+        s.up.send(b"0\r\n\r\n" + extra)
+    elif apart == "in a second one":
         s.up.send(b"0\r\n\r\n")
         s.up.send(extra)
     else:
-        s.up.send(b"0\r\n\r\n" + extra)
+        (worker,) = relay.workers()
+        os.kill(worker, signal.SIGSTOP)
+        s.up.send(b"0\r\n\r\n")
+        assert s.client.fill(2), "the end goes by the kernel"
+        s.up.send(extra)
+        time.sleep(0.01)
+        os.kill(worker, signal.SIGCONT)
     s.sent += b"0\r\n\r\n"
     s.body.to_end()
     assert s.body.complete

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from lib.sse import Stream
-from lib.wire import NotInTime, chunk
+from lib.wire import NotInTime, Wire, chunk
 
 from kit.body import assert_prefix, assert_same, event
 from kit.stream import opened, start
@@ -156,6 +156,26 @@ def test_close_spares_a_client_that_catches_up(rig):
         s.on("splice")
     end = s.finish()
     assert end["ended_by"] == "complete" and end["spills"] >= 5 and end["flips"] >= 11, end
+
+
+@pytest.mark.parametrize("sndbuf", ("4KiB", "16KiB", "64KiB"))
+def test_silence_behind_a_spill_does_not_keep_it_from_the_kernel(rig, sndbuf):
+    """The client catches up and the upstream says nothing more: no event tells the relay that there is room again."""
+    origin = rig.origin()
+    relay = start(rig, origin, route={"heartbeat": "off", "sndbuf": sndbuf}, upstream={"keepalive": "off"})
+    for turn in range(4):
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # with loopback's large segments: the queue is long emptied late
+        sock.connect(relay.addr)
+        s = opened(rig, relay, origin, client=rig._keep(Wire(sock)))
+        s.up.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        s.n = 0
+        rest = push(s, 30 + turn * 300)
+        s.carry(rest, take=lambda now, come: 700)
+        assert s.record()["spills"] > 0
+        s.on("splice", 2)
+        assert s.finish()["events"] == s.n
+        s.client.close()
 
 
 def test_a_client_that_lags_does_not_slow_its_neighbours(rig):

@@ -33,8 +33,15 @@ static void values_are_never_logged(void **state)
 
 static struct sluice_ctl record(void)
 {
-	struct sluice_ctl c = {.id = 42, .status = 200, .lane = SLUICE_LANE_COPY, .start_ns = 1000000,
-		.head_ns = 3500000, .first_event_ns = 0, .bytes_out = 123, .events = 4, .heartbeats = 2};
+	struct sluice_ctl c = {.id = 42,
+		.status = 200,
+		.lane = SLUICE_LANE_COPY,
+		.start_ns = 1000000,
+		.head_ns = 3500000,
+		.first_event_ns = 0,
+		.bytes_out = 123,
+		.events = 4,
+		.heartbeats = 2};
 
 	strcpy(c.method, "GET");
 	strcpy(c.path, "/events");
@@ -56,8 +63,11 @@ static void a_line_holds_the_whole_truth(void **state)
 {
 	struct totals totals = {0};
 	struct sluice_ctl c = record();
-	struct log_end end = {.by = SLUICE_BY_UPSTREAM, .phase = "copy", .detail = "reset",
-		.query = SLICE("token=abc"), .now_ns = 11000000};
+	struct log_end end = {.by = SLUICE_BY_UPSTREAM,
+		.phase = "copy",
+		.detail = "reset",
+		.query = SLICE("token=abc"),
+		.now_ns = 11000000};
 	int ends[2];
 
 	(void)state;

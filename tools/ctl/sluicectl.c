@@ -1,4 +1,5 @@
-/* sluicectl: asks a running sluice over its admin socket. Tables for eyes, --json for scripts. Holds no state. */
+/* sluicectl: asks a running sluice over its admin socket. Tables for eyes, --json for scripts. Holds no
+ * state. */
 #include "base/buf.h"
 #include "base/clock.h"
 #include "sluice/abi.h"
@@ -34,7 +35,8 @@ static int dial(const struct request *r)
 	struct timeval limit = {.tv_sec = 10};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int n = r->admin ? snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", r->admin)
-			 : snprintf(addr.sun_path, sizeof(addr.sun_path), SLUICE_RUN_DIR "/%s.sock", r->instance);
+			 : snprintf(addr.sun_path, sizeof(addr.sun_path), SLUICE_RUN_DIR "/%s.sock",
+				   r->instance);
 
 	if (fd < 0 || n >= (int)sizeof(addr.sun_path)) {
 		fprintf(stderr, "sluicectl: the socket's path is too long\n");
@@ -42,7 +44,9 @@ static int dial(const struct request *r)
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
-		fprintf(stderr, "sluicectl: %s: %s; is sluice running under this instance name, and are you its user?\n",
+		fprintf(stderr,
+			"sluicectl: %s: %s; is sluice running under this instance name, and are you its "
+			"user?\n",
 			addr.sun_path, strerror(errno));
 		close(fd);
 		return -1;
@@ -72,7 +76,8 @@ static char *ask(const struct request *r, const char *verb, const char *arg)
 		answer.len += got > 0 ? (size_t)got : 0;
 	} while (got > 0);
 	if (got < 0 || !answer.len) {
-		fprintf(stderr, "sluicectl: no answer: %s\n", got < 0 ? strerror(errno) : "the connection was closed");
+		fprintf(stderr, "sluicectl: no answer: %s\n",
+			got < 0 ? strerror(errno) : "the connection was closed");
 		buf_reset(&answer);
 		return NULL;
 	}
@@ -117,13 +122,13 @@ static void print_streams(const json_t *list)
 	const json_t *o;
 	char age[16], last[16];
 
-	printf("%-16s %-7s %-22s %-14s %8s %8s %10s %8s %8s  %s\n", "ID", "LANE", "CLIENT", "ROUTE", "AGE", "LAST",
-		"EVENTS", "PENDING", "SNDBUF", "REQUEST");
-	json_array_foreach(list, i, o)
-		printf("%-16lld %-7s %-22s %-14.14s %8s %8s %10lld %8lld %8lld  %s %s%s\n", int_of(o, "id"),
-			text_of(o, "lane"), text_of(o, "client"), text_of(o, "route"), age_of(o, "age_ms", age),
-			age_of(o, "last_in_ms", last), int_of(o, "events"), int_of(o, "pending"), int_of(o, "sndbuf"),
-			text_of(o, "method"), text_of(o, "host"), text_of(o, "path"));
+	printf("%-16s %-7s %-22s %-14s %8s %8s %10s %8s %8s  %s\n", "ID", "LANE", "CLIENT", "ROUTE", "AGE",
+		"LAST", "EVENTS", "PENDING", "SNDBUF", "REQUEST");
+	json_array_foreach(list, i, o) printf(
+		"%-16lld %-7s %-22s %-14.14s %8s %8s %10lld %8lld %8lld  %s %s%s\n", int_of(o, "id"),
+		text_of(o, "lane"), text_of(o, "client"), text_of(o, "route"), age_of(o, "age_ms", age),
+		age_of(o, "last_in_ms", last), int_of(o, "events"), int_of(o, "pending"), int_of(o, "sndbuf"),
+		text_of(o, "method"), text_of(o, "host"), text_of(o, "path"));
 }
 
 static void print_object(const json_t *o, int indent)
@@ -137,7 +142,8 @@ static void print_object(const json_t *o, int indent)
 			printf("%*s%s\n", indent, "", key);
 			print_object(v, indent + 2);
 		} else if (json_is_integer(v)) {
-			printf("%*s%-*s %lld\n", indent, "", 28 - indent, key, (long long)json_integer_value(v));
+			printf("%*s%-*s %lld\n", indent, "", 28 - indent, key,
+				(long long)json_integer_value(v));
 		}
 	}
 }
@@ -149,9 +155,8 @@ static void print_workers(const json_t *list)
 	char age[16];
 
 	printf("%-8s %8s %8s %9s\n", "WORKER", "PID", "AGE", "RESTARTS");
-	json_array_foreach(list, i, o)
-		printf("%-8lld %8lld %8s %9lld\n", int_of(o, "worker"), int_of(o, "pid"), age_of(o, "age_ms", age),
-			int_of(o, "restarts"));
+	json_array_foreach(list, i, o) printf("%-8lld %8lld %8s %9lld\n", int_of(o, "worker"),
+		int_of(o, "pid"), age_of(o, "age_ms", age), int_of(o, "restarts"));
 }
 
 static int show(const char *verb, const json_t *answer)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # `make lint`: format, arrows between the rooms, file sizes, words left behind, shell scripts, and cppcheck. Says all, then fails.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 bad=0
 say() {
 	echo "lint: $*"

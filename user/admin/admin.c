@@ -9,7 +9,7 @@
 #include <sys/un.h>
 
 #define SESSION_MS 10000 /* for one question and its answer */
-#define WHY_BYTES 256
+#define WHY_BYTES  256
 
 struct admin {
 	struct source source;
@@ -57,7 +57,8 @@ static json_t *outcome(int err, const char *why)
 static json_t *do_streams(struct admin *a, const char *arg)
 {
 	(void)arg;
-	return record_json_all(a->hooks.slots->records, a->hooks.flows, a->hooks.slots->count, clock_mono_ns());
+	return record_json_all(
+		a->hooks.slots->records, a->hooks.flows, a->hooks.slots->count, clock_mono_ns());
 }
 
 static uint64_t sum(const struct admin *a, size_t offset)
@@ -85,7 +86,8 @@ static json_t *do_totals(struct admin *a, const char *arg)
 #undef SLUICE_END_BY
 	for (enum h1_rule r = H1_OK + 1; r < H1_RULE_COUNT; r++)
 		json_object_set_new(refused, h1_rule_label(r),
-			json_integer((json_int_t)sum(a, offsetof(struct totals, refused) + r * sizeof(uint64_t))));
+			json_integer(
+				(json_int_t)sum(a, offsetof(struct totals, refused) + r * sizeof(uint64_t))));
 	json_object_set_new(o, "ended", ended);
 	json_object_set_new(o, "refused", refused);
 	return o;
@@ -100,9 +102,9 @@ static json_t *do_workers(struct admin *a, const char *arg)
 		struct admin_worker w = {0};
 
 		a->hooks.worker(a->hooks.arg, i, &w);
-		json_array_append_new(list,
-			json_pack("{s:i,s:i,s:i,s:I}", "worker", (int)i, "pid", (int)w.pid, "restarts", (int)w.restarts,
-				"age_ms", (json_int_t)w.age_ms));
+		json_array_append_new(
+			list, json_pack("{s:i,s:i,s:i,s:I}", "worker", (int)i, "pid", (int)w.pid, "restarts",
+				      (int)w.restarts, "age_ms", (json_int_t)w.age_ms));
 	}
 	return list;
 }
@@ -162,7 +164,8 @@ static json_t *answer(struct admin *a, char *line)
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, line) == 0)
 			return verbs[i].run(a, arg);
-	return outcome(-EINVAL, "unknown verb; known: streams, totals, workers, reload, drain, kill, log-level");
+	return outcome(
+		-EINVAL, "unknown verb; known: streams, totals, workers, reload, drain, kill, log-level");
 }
 
 /* ---- connections */
@@ -170,8 +173,8 @@ static json_t *answer(struct admin *a, char *line)
 static void session_write(struct session *s)
 {
 	while (s->answer_at < s->answer_len) {
-		ssize_t n = send(s->source.fd, s->answer + s->answer_at, s->answer_len - s->answer_at,
-			MSG_NOSIGNAL);
+		ssize_t n = send(
+			s->source.fd, s->answer + s->answer_at, s->answer_len - s->answer_at, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EAGAIN) {
 			if (loop_mod(s->admin->loop, &s->source, EPOLLOUT))
@@ -308,7 +311,7 @@ void admin_free(struct admin *a)
 {
 	if (!a)
 		return;
-	list_for_each_safe(node, &a->sessions)
+	list_for_each_safe (node, &a->sessions)
 		session_free(list_entry(node, struct session, link));
 	loop_del(a->loop, &a->source);
 	close(a->source.fd);
@@ -321,7 +324,7 @@ void admin_forget(struct admin *a)
 {
 	if (!a)
 		return;
-	list_for_each(node, &a->sessions)
+	list_for_each (node, &a->sessions)
 		close(list_entry(node, struct session, link)->source.fd);
 	close(a->source.fd);
 }

@@ -1,5 +1,6 @@
-/* The admin socket: one verb a connection, JSON back. Lives in the master, on its loop; answers from shared memory, so it
- * costs the streams nothing. Protocol (also include/sluice/admin.h): a line "VERB [ARG]\n", the answer is one JSON document. */
+/* The admin socket: one verb a connection, JSON back. Lives in the master, on its loop; answers from shared
+ * memory, so it costs the streams nothing. Protocol (also include/sluice/admin.h): a line "VERB [ARG]\n", the
+ * answer is one JSON document. */
 #ifndef SLUICE_ADMIN_ADMIN_H
 #define SLUICE_ADMIN_ADMIN_H
 
@@ -16,13 +17,14 @@ struct admin_worker {
 	uint64_t age_ms;
 };
 
-/* What the master lets the operator see and do. Callbacks return 0 or negative errno; `why` (256 bytes) is told to the caller. */
+/* What the master lets the operator see and do. Callbacks return 0 or negative errno; `why` (256 bytes) is
+ * told to the caller. */
 struct admin_hooks {
 	void *arg;
 	const char *instance;
 	const struct slot_table *slots;
 	const struct sluice_flow *flows; /* by slot; NULL without the splice lane */
-	const struct totals *totals; /* of `workers` workers */
+	const struct totals *totals;	 /* of `workers` workers */
 	unsigned workers;
 	int (*reload)(void *arg, char *why);
 	int (*drain)(void *arg, char *why);
@@ -31,8 +33,10 @@ struct admin_hooks {
 	void (*worker)(void *arg, unsigned index, struct admin_worker *ret);
 };
 
-/* Listens on `path`, mode 0600. -EADDRINUSE: another daemon answers there. A dead one's socket file is replaced. */
-must_check int admin_new(struct loop *l, const char *path, const struct admin_hooks *hooks, struct admin **ret);
+/* Listens on `path`, mode 0600. -EADDRINUSE: another daemon answers there. A dead one's socket file is
+ * replaced. */
+must_check int admin_new(
+	struct loop *l, const char *path, const struct admin_hooks *hooks, struct admin **ret);
 /* Removes the socket file. NULL is legal. */
 void admin_free(struct admin *a);
 /* In a forked child: closes the fds, leaves the file. */

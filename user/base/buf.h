@@ -1,4 +1,5 @@
-/* A growable run of bytes with a ceiling. Owned by one object, used on one thread; never shrinks by itself. */
+/* A growable run of bytes with a ceiling. Owned by one object, used on one thread; never shrinks by itself.
+ */
 #ifndef SLUICE_BASE_BUF_H
 #define SLUICE_BASE_BUF_H
 

@@ -5,9 +5,9 @@
 #include <stdint.h>
 #include <time.h>
 
-#define MS_PER_S 1000ULL
+#define MS_PER_S  1000ULL
 #define NS_PER_MS 1000000ULL
-#define NS_PER_S 1000000000ULL
+#define NS_PER_S  1000000000ULL
 
 /* Nanoseconds on CLOCK_MONOTONIC: the same clock as bpf_ktime_get_ns(). */
 static inline uint64_t clock_mono_ns(void)

@@ -41,10 +41,10 @@ static inline void list_remove(struct list *node)
 
 #define list_entry(node, type, member) container_of(node, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
-#define list_for_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
+#define list_for_each(pos, head)       for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 /* The body may remove `pos`. */
 #define list_for_each_safe(pos, head)                                                                        \
 	for (struct list *pos = (head)->next, *next_##pos = pos->next; pos != (head);                        \
-	     pos = next_##pos, next_##pos = pos->next)
+		pos = next_##pos, next_##pos = pos->next)
 
 #endif

@@ -9,9 +9,9 @@ struct slab {
 	size_t size; /* of one object, rounded up to 16 */
 	void *free;
 	void *blocks;
-	size_t live; /* objects handed out */
+	size_t live;  /* objects handed out */
 	size_t total; /* objects that exist */
-	size_t max; /* most objects that may live; 0 = no limit */
+	size_t max;   /* most objects that may live; 0 = no limit */
 };
 
 void slab_init(struct slab *s, size_t object_size, size_t max);

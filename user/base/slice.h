@@ -10,7 +10,7 @@ struct slice {
 	size_t n;
 };
 
-#define SLICE(lit) ((struct slice){(lit), sizeof(lit) - 1})
+#define SLICE(lit)   ((struct slice){(lit), sizeof(lit) - 1})
 #define SLICE_FMT(s) (int)(s).n, (s).p /* for "%.*s" */
 
 static inline struct slice slice_of(const char *str)

@@ -1,6 +1,7 @@
-/* What the operator asked for, checked and with every default filled in. Built once from YAML (or from the flags of
- * `sluice proxy`), then only read; shared by reference count, so a stream keeps the settings it began with across
- * a reload. Times are milliseconds, sizes bytes, strings NUL-terminated and owned by the settings. */
+/* What the operator asked for, checked and with every default filled in. Built once from YAML (or from the
+ * flags of `sluice proxy`), then only read; shared by reference count, so a stream keeps the settings it
+ * began with across a reload. Times are milliseconds, sizes bytes, strings NUL-terminated and owned by the
+ * settings. */
 #ifndef SLUICE_CONF_SETTINGS_H
 #define SLUICE_CONF_SETTINGS_H
 
@@ -14,7 +15,11 @@
 enum lane_choice { LANE_AUTO, LANE_COPY, LANE_SPLICE };
 enum stream_mode { STREAM_AUTO, STREAM_ON, STREAM_OFF }; /* auto: by the response's Content-Type */
 enum slow_policy { SLOW_BLOCK, SLOW_DROP, SLOW_CLOSE };
-enum error_mode { ERROR_503, ERROR_RESET, ERROR_RETRY }; /* what an event request gets when no upstream can be reached */
+enum error_mode {
+	ERROR_503,
+	ERROR_RESET,
+	ERROR_RETRY
+}; /* what an event request gets when no upstream can be reached */
 enum balance { BALANCE_LEAST_CONN, BALANCE_ROUND_ROBIN, BALANCE_HASH, BALANCE_STICKY };
 enum proxy_protocol { PROXY_OFF, PROXY_REQUIRED }; /* v1 and v2 are told apart by their first bytes */
 
@@ -32,34 +37,34 @@ struct sockaddr_any {
 /* `trusted_proxies`: whose X-Forwarded-* and Forwarded are kept. */
 struct cidr {
 	uint8_t ip[16]; /* IPv4 as ::ffff:a.b.c.d */
-	uint8_t bits; /* of 128 */
+	uint8_t bits;	/* of 128 */
 };
 
 struct listener_settings {
 	char *listen; /* as written: "127.0.0.1:8080", "[::]:443", "unix:/run/sluice.sock" */
 	struct sockaddr_any addr;
 	enum proxy_protocol proxy_protocol;
-	int backlog; /* 4096 */
+	int backlog;	    /* 4096 */
 	unsigned unix_mode; /* of a unix socket's file; 0660 */
 };
 
 struct server_settings {
 	char *address; /* as written: "127.0.0.1:4000", "app.internal:80", "[::1]:80", "unix:/run/app.sock" */
-	char *host; /* name or IP literal; NULL for a unix socket */
+	char *host;    /* name or IP literal; NULL for a unix socket */
 	uint16_t port;
 	struct sockaddr_any unix_addr; /* len 0: not a unix socket */
-	unsigned weight; /* 1..256; 1 */
-	unsigned max_connections; /* of all workers; 0: no limit */
+	unsigned weight;	       /* 1..256; 1 */
+	unsigned max_connections;      /* of all workers; 0: no limit */
 };
 
 struct health_settings {
 	bool on;
-	char *path; /* "/healthz" */
-	char *host; /* Host field; NULL: the server's address */
-	uint64_t interval_ms; /* 5 s */
-	uint64_t timeout_ms; /* 2 s, to the complete response head: an endless body passes */
-	unsigned fall; /* failures in a row until down: 3 */
-	unsigned rise; /* successes in a row until up: 2 */
+	char *path;			 /* "/healthz" */
+	char *host;			 /* Host field; NULL: the server's address */
+	uint64_t interval_ms;		 /* 5 s */
+	uint64_t timeout_ms;		 /* 2 s, to the complete response head: an endless body passes */
+	unsigned fall;			 /* failures in a row until down: 3 */
+	unsigned rise;			 /* successes in a row until up: 2 */
 	unsigned status_min, status_max; /* 200..399 */
 };
 
@@ -71,42 +76,42 @@ struct upstream_settings {
 	char *balance_header; /* hash, sticky: the field; NULL with a cookie */
 	char *balance_cookie; /* hash: the cookie's name */
 	struct health_settings health;
-	unsigned keepalive; /* idle connections kept per server and worker: 32 */
+	unsigned keepalive;    /* idle connections kept per server and worker: 32 */
 	uint64_t keepalive_ms; /* how long: 60 s */
-	char *host; /* replaces Host; NULL: the client's passes */
-	char *path_prefix; /* put before the path; NULL: none */
+	char *host;	       /* replaces Host; NULL: the client's passes */
+	char *path_prefix;     /* put before the path; NULL: none */
 };
 
 struct route_timeouts {
-	uint64_t connect_ms; /* 5 s */
-	uint64_t head_ms; /* 60 s, request sent to response head complete */
-	uint64_t idle_ms; /* upstream silent, event streams: 1 h; 0 = never */
-	uint64_t body_idle_ms; /* upstream silent, other responses and tunnels: 60 s */
+	uint64_t connect_ms;	  /* 5 s */
+	uint64_t head_ms;	  /* 60 s, request sent to response head complete */
+	uint64_t idle_ms;	  /* upstream silent, event streams: 1 h; 0 = never */
+	uint64_t body_idle_ms;	  /* upstream silent, other responses and tunnels: 60 s */
 	uint64_t request_body_ms; /* client silent while its body is awaited: 30 s */
-	uint64_t stall_ms; /* client takes no byte: 60 s; 0 = never */
-	uint64_t max_age_ms; /* a stream's whole life, +/- 10 % jitter; 0 = no limit (default) */
+	uint64_t stall_ms;	  /* client takes no byte: 60 s; 0 = never */
+	uint64_t max_age_ms;	  /* a stream's whole life, +/- 10 % jitter; 0 = no limit (default) */
 };
 
 struct route_settings {
-	char *name; /* default: "route N" */
-	char *host; /* exact, or "*.example.org"; NULL: any. Port ignored. */
-	char *path; /* NULL: any */
-	bool path_exact; /* else prefix */
+	char *name;	  /* default: "route N" */
+	char *host;	  /* exact, or "*.example.org"; NULL: any. Port ignored. */
+	char *path;	  /* NULL: any */
+	bool path_exact;  /* else prefix */
 	unsigned methods; /* bit set of 1 << enum h1_method; 0: any */
-	size_t upstream; /* index */
+	size_t upstream;  /* index */
 	enum stream_mode stream;
 	enum lane_choice lane; /* default: the settings' lane */
 	uint64_t heartbeat_ms; /* 15 s; 0 = off */
 	struct route_timeouts timeouts;
 	enum slow_policy slow;
-	uint64_t slow_bytes; /* lag that drop and close allow: 256 KiB; drop: also the queue's size */
-	uint64_t slow_ms; /* close: lag in time; 10 s; 0: by bytes only */
-	unsigned sndbuf; /* SO_SNDBUF on event streams: 16 KiB; 0 = auto */
-	unsigned sndbuf_max; /* ceiling of auto: 256 KiB */
-	uint64_t max_body; /* request body; 0: no limit; 64 MiB */
-	unsigned max_streams; /* of this route, all workers; 0: no limit */
-	bool upgrade; /* tunnels (WebSocket) allowed */
-	bool splice_downloads; /* the splice lane for other responses as well */
+	uint64_t slow_bytes;	   /* lag that drop and close allow: 256 KiB; drop: also the queue's size */
+	uint64_t slow_ms;	   /* close: lag in time; 10 s; 0: by bytes only */
+	unsigned sndbuf;	   /* SO_SNDBUF on event streams: 16 KiB; 0 = auto */
+	unsigned sndbuf_max;	   /* ceiling of auto: 256 KiB */
+	uint64_t max_body;	   /* request body; 0: no limit; 64 MiB */
+	unsigned max_streams;	   /* of this route, all workers; 0: no limit */
+	bool upgrade;		   /* tunnels (WebSocket) allowed */
+	bool splice_downloads;	   /* the splice lane for other responses as well */
 	bool drop_accept_encoding; /* on event requests: true */
 	struct h1_edits request_edits, response_edits;
 	enum error_mode error_mode;
@@ -114,20 +119,21 @@ struct route_settings {
 };
 
 struct settings {
-	int refs; /* settings_ref, settings_unref */
+	int refs;	/* settings_ref, settings_unref */
 	char *instance; /* "default" */
-	char *admin; /* path of the admin socket; NULL: /run/sluice/INSTANCE.sock when that folder can be made */
-	unsigned workers; /* 0 in YAML = one per core; resolved here */
+	char *admin; /* path of the admin socket; NULL: /run/sluice/INSTANCE.sock when that folder can be made
+		      */
+	unsigned workers;     /* 0 in YAML = one per core; resolved here */
 	unsigned max_streams; /* slots, all workers: 65,536 */
 	enum lane_choice lane;
-	char *user; /* the workers', when started as root; "nobody". "root": keep */
-	char *resolver; /* DNS server "127.0.0.1:53"; NULL: /etc/resolv.conf */
-	uint64_t client_head_ms; /* request head: 10 s */
+	char *user;		      /* the workers', when started as root; "nobody". "root": keep */
+	char *resolver;		      /* DNS server "127.0.0.1:53"; NULL: /etc/resolv.conf */
+	uint64_t client_head_ms;      /* request head: 10 s */
 	uint64_t client_keepalive_ms; /* idle between requests: 75 s */
-	uint64_t user_timeout_ms; /* TCP_USER_TIMEOUT to clients: 60 s */
-	uint64_t tcp_keepalive_ms; /* idle before TCP keepalive probes: 15 s */
-	unsigned notsent_lowat; /* 16 KiB */
-	uint64_t drain_ms; /* window over which a shutdown spreads its closes: 10 s */
+	uint64_t user_timeout_ms;     /* TCP_USER_TIMEOUT to clients: 60 s */
+	uint64_t tcp_keepalive_ms;    /* idle before TCP keepalive probes: 15 s */
+	unsigned notsent_lowat;	      /* 16 KiB */
+	uint64_t drain_ms;	      /* window over which a shutdown spreads its closes: 10 s */
 	enum log_level log_level;
 	char *access_log; /* path, "stderr", or NULL: off */
 	struct cidr *trusted;
@@ -150,11 +156,13 @@ struct proxy_options {
 	const char *listen, *to, *instance, *admin, *lane, *workers, *heartbeat, *access_log, *log_level;
 };
 
-/* Both return 0 and *ret, or -EINVAL with one line per mistake in `errors` ("file:line: key: what is allowed, found …"),
- * all of them, or -ENOMEM, or another negative errno when the file cannot be read (said in `errors` too). */
+/* Both return 0 and *ret, or -EINVAL with one line per mistake in `errors` ("file:line: key: what is allowed,
+ * found …"), all of them, or -ENOMEM, or another negative errno when the file cannot be read (said in
+ * `errors` too). */
 must_check int settings_load(const char *path, struct settings **ret, struct buf *errors);
 /* From memory, `name` stands for the file in messages: what workers do with the text the master read. */
 must_check int settings_parse(const char *name, struct slice text, struct settings **ret, struct buf *errors);
-must_check int settings_from_options(const struct proxy_options *o, struct settings **ret, struct buf *errors);
+must_check int settings_from_options(
+	const struct proxy_options *o, struct settings **ret, struct buf *errors);
 
 #endif

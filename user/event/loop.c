@@ -44,7 +44,8 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
-/* epoll reports these whether asked or not; said here they keep `armed` true for a source that waits for nothing else. */
+/* epoll reports these whether asked or not; said here they keep `armed` true for a source that waits for
+ * nothing else. */
 #define ALWAYS (EPOLLERR | EPOLLHUP)
 
 static int ctl(struct loop *l, int op, struct source *s, uint32_t events)

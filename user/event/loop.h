@@ -1,5 +1,6 @@
-/* The epoll loop of one thread: fds, timers, deferred work. Sole user of epoll. Sources and timers are embedded
- * in their owner's struct and never allocated here; a callback may delete any source or timer, its own too. */
+/* The epoll loop of one thread: fds, timers, deferred work. Sole user of epoll. Sources and timers are
+ * embedded in their owner's struct and never allocated here; a callback may delete any source or timer, its
+ * own too. */
 #ifndef SLUICE_EVENT_LOOP_H
 #define SLUICE_EVENT_LOOP_H
 
@@ -12,7 +13,8 @@ struct loop;
 struct source {
 	void (*on_ready)(struct source *s, uint32_t events);
 	int fd;
-	uint32_t armed; /* what epoll was asked for, EPOLLERR and EPOLLHUP always with it; 0 = not in the loop */
+	uint32_t armed; /* what epoll was asked for, EPOLLERR and EPOLLHUP always with it; 0 = not in the loop
+			 */
 };
 
 /* One deadline. Inactive while `deadline_ms` is 0. May fire up to one tick (4 ms) late, never early. */
@@ -22,8 +24,8 @@ struct timer {
 	uint64_t deadline_ms;
 };
 
-/* Work for the end of this turn of the loop: freeing what a caller up the stack still holds, or going on with a
- * busy fd after the others had their turn. */
+/* Work for the end of this turn of the loop: freeing what a caller up the stack still holds, or going on with
+ * a busy fd after the others had their turn. */
 struct task {
 	struct list link;
 	void (*run)(struct task *t);

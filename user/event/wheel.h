@@ -5,15 +5,15 @@
 
 #include "event/loop.h"
 
-#define WHEEL_LEVELS 5
-#define WHEEL_BITS 6
-#define WHEEL_SLOTS (1 << WHEEL_BITS)
+#define WHEEL_LEVELS  5
+#define WHEEL_BITS    6
+#define WHEEL_SLOTS   (1 << WHEEL_BITS)
 #define WHEEL_TICK_MS 4 /* 5 levels x 6 bits x 4 ms = 49 days */
 
 struct wheel {
 	struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
 	uint64_t occupied[WHEEL_LEVELS]; /* a bit per slot that may hold timers */
-	uint64_t tick; /* the last tick that was run */
+	uint64_t tick;			 /* the last tick that was run */
 };
 
 void wheel_init(struct wheel *w, uint64_t now_ms);

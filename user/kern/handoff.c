@@ -1,4 +1,5 @@
-/* The hand-off of one stream between userspace and the verdict. Each function names the steps of docs/KERNEL.md "Hand-off". */
+/* The hand-off of one stream between userspace and the verdict. Each function names the steps of
+ * docs/KERNEL.md "Hand-off". */
 #include "kern/kern.h"
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -26,9 +27,10 @@ static int cookie_get(int fd, uint64_t *ret)
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, ret, &len) ? -errno : 0;
 }
 
-/* Bytes that the client's TCP has taken over so far: acknowledged, and still queued. tcpi_bytes_sent would do it in one call, but
- * counts a segment twice that a local queue dropped (net/ipv4/tcp_output.c: bytes_sent goes up before the queue is asked). Read in
- * this order, acknowledgements in between make the sum smaller than the truth, never larger. */
+/* Bytes that the client's TCP has taken over so far: acknowledged, and still queued. tcpi_bytes_sent would do
+ * it in one call, but counts a segment twice that a local queue dropped (net/ipv4/tcp_output.c: bytes_sent
+ * goes up before the queue is asked). Read in this order, acknowledgements in between make the sum smaller
+ * than the truth, never larger. */
 static int position_low(int client, uint64_t *ret, int *ret_queued, bool *ret_dead)
 {
 	struct tcp_info ti;
@@ -139,8 +141,8 @@ int splice_engage(struct splice *k, uint32_t slot, int up, int client, const str
 		k->epoch = 1;
 	s.epoch = k->epoch;
 	s.hooked = true;
-	/* (3) The verdict looks at none of this before the slot is in `slots`; its own record it begins by itself, when it finds
-	 * another epoch. */
+	/* (3) The verdict looks at none of this before the slot is in `slots`; its own record it begins by
+	 * itself, when it finds another epoch. */
 	c->mode = 0;
 	c->consumed = 0;
 	c->written = 0;
@@ -165,7 +167,8 @@ void splice_kick(struct splice *k, uint32_t slot)
 {
 	int one = 1;
 
-	/* tcp_set_rcvlowat() calls the socket's data_ready: what came before the hook goes through the verdict now. */
+	/* tcp_set_rcvlowat() calls the socket's data_ready: what came before the hook goes through the
+	 * verdict now. */
 	if (k->seats[slot].hooked)
 		setsockopt(k->seats[slot].up, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
 }
@@ -262,7 +265,8 @@ int splice_resume(struct splice *k, uint32_t slot, const struct sluice_track *at
 		return -EINVAL;
 	if (splice_left(k, slot))
 		return -EAGAIN;
-	/* In this order: the verdict reads them in the other. It does not read ctl.track while passed > consumed. */
+	/* In this order: the verdict reads them in the other. It does not read ctl.track while passed >
+	 * consumed. */
 	if (c->consumed != s->taken) {
 		c->track = *at;
 		__atomic_store_n(&c->consumed, s->taken, __ATOMIC_RELEASE);
@@ -272,12 +276,14 @@ int splice_resume(struct splice *k, uint32_t slot, const struct sluice_track *at
 	s->off = false;
 	if (!splice_left(k, slot))
 		return 0;
-	/* Passed before the verdict saw the new mode, without a note; or with one, after it had carried some more. */
+	/* Passed before the verdict saw the new mode, without a note; or with one, after it had carried some
+	 * more. */
 	splice_disengage(k, slot);
 	return -EAGAIN;
 }
 
-/* Whether every byte that came from upstream went through the verdict and, if passed, through recv(). The source hook is gone. */
+/* Whether every byte that came from upstream went through the verdict and, if passed, through recv(). The
+ * source hook is gone. */
 static bool upstream_clean(const struct splice *k, uint32_t slot)
 {
 	const struct sluice_flow *f = &k->flows[slot];
@@ -288,7 +294,8 @@ static bool upstream_clean(const struct splice *k, uint32_t slot)
 
 	verdict_barrier(s->up, &a);
 	for (int i = 0; i < SNAPSHOT_TRIES; i++, a = b) {
-		if (a.tcpi_state != TCP_STATE_ESTABLISHED || ioctl(s->up, SIOCINQ, &unread) || tcp_info_get(s->up, &b))
+		if (a.tcpi_state != TCP_STATE_ESTABLISHED || ioctl(s->up, SIOCINQ, &unread) ||
+			tcp_info_get(s->up, &b))
 			return false;
 		if (a.tcpi_bytes_received != b.tcpi_bytes_received)
 			continue;
@@ -307,7 +314,8 @@ int splice_release(struct splice *k, uint32_t slot)
 	if (!s->hooked)
 		return -EINVAL;
 	splice_disengage(k, slot);
-	/* The verdict goes on guarding and counting until the hook is off; only then `slots` loses the entry. */
+	/* The verdict goes on guarding and counting until the hook is off; only then `slots` loses the entry.
+	 */
 	bpf_map_delete_elem(k->source_fd, &slot);
 	clean = upstream_clean(k, slot);
 	bpf_map_delete_elem(k->slots_fd, &s->up_cookie);
@@ -326,7 +334,8 @@ void splice_forget(struct splice *k, uint32_t slot)
 	if (!s->hooked)
 		return;
 	__atomic_store_n(&c->mode, 0, __ATOMIC_SEQ_CST);
-	bpf_map_delete_elem(k->slots_fd, &s->up_cookie); /* (7): first, so that no later verdict finds the slot */
+	bpf_map_delete_elem(
+		k->slots_fd, &s->up_cookie); /* (7): first, so that no later verdict finds the slot */
 	verdict_barrier(s->up, &ti);
 	bpf_map_delete_elem(k->source_fd, &slot);
 	bpf_map_delete_elem(k->target_fd, &slot);

@@ -14,10 +14,10 @@ struct seat {
 	bool off; /* ctl.mode is 0 */
 	uint32_t epoch;
 	uint64_t up_cookie;
-	uint64_t pos0; /* the client's stream position that stands for redirected + written == 0 */
-	uint64_t taken; /* passed bytes that recv() gave */
+	uint64_t pos0;	  /* the client's stream position that stands for redirected + written == 0 */
+	uint64_t taken;	  /* passed bytes that recv() gave */
 	uint64_t payload; /* flow.payload already paid into the caller's chunk reader */
-	uint64_t rx0; /* upstream's tcpi_bytes_received when hooked */
+	uint64_t rx0;	  /* upstream's tcpi_bytes_received when hooked */
 	/* watchdog */
 	uint64_t stuck_since;
 	uint64_t stuck_at; /* redirected + passed when last looked at */
@@ -33,7 +33,7 @@ struct note_reader {
 
 struct pins {
 	char dir[128]; /* of the instance; "": not pinned */
-	int lock; /* fd of that directory, locked while any process of the daemon lives; -1: none */
+	int lock;      /* fd of that directory, locked while any process of the daemon lives; -1: none */
 };
 
 struct splice {
@@ -68,7 +68,8 @@ must_check int notes_open(struct splice *k, int outer_fd);
 void notes_close(struct splice *k);
 
 /* pins.c */
-must_check int pins_make(struct pins *p, const struct splice_params *params, struct bpf_object *obj, char *why, size_t size);
+must_check int pins_make(
+	struct pins *p, const struct splice_params *params, struct bpf_object *obj, char *why, size_t size);
 void pins_drop(struct pins *p, bool owner);
 
 #endif

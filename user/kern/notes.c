@@ -1,8 +1,8 @@
 /* The rings that the verdict writes its notes to, one per worker. */
 #include "kern/kern.h"
 
-/* What one slot can take in its worker's ring: header and record of the one note that may wait, and of a former stream's that the
- * worker has not got to yet. */
+/* What one slot can take in its worker's ring: header and record of the one note that may wait, and of a
+ * former stream's that the worker has not got to yet. */
 #define NOTE_ROOM (2 * (8 + sizeof(struct sluice_note)))
 
 static uint32_t ring_size(const struct splice *k)
@@ -26,8 +26,10 @@ static int on_note(void *ctx, void *data, size_t size)
 	c = &r->k->ctl[n->slot];
 	if (c->cookie != n->cookie || c->epoch != n->epoch)
 		return 0;
-	/* `seen` goes up before the record is looked at: what the verdict passes from now on comes with a new note. */
-	__atomic_store_n(&c->seen, __atomic_load_n(&r->k->flows[n->slot].notes, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+	/* `seen` goes up before the record is looked at: what the verdict passes from now on comes with a new
+	 * note. */
+	__atomic_store_n(
+		&c->seen, __atomic_load_n(&r->k->flows[n->slot].notes, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	r->count++;
 	r->on_note(r->ctx, n->slot);
@@ -79,8 +81,7 @@ int splice_notes_fd(const struct splice *k, uint32_t worker)
 	return k->ring_fds[worker];
 }
 
-int splice_notes_read(
-	struct splice *k, uint32_t worker, void (*on_slot)(void *ctx, uint32_t slot), void *ctx)
+int splice_notes_read(struct splice *k, uint32_t worker, void (*on_slot)(void *ctx, uint32_t slot), void *ctx)
 {
 	struct note_reader *r = &k->rings[worker];
 

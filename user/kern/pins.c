@@ -1,6 +1,7 @@
-/* An instance's directory in bpffs. It is built under another name and renamed into place whole, so that a reader never sees half
- * of it. Whose it is follows from a lock on the directory itself: the kernel drops it with the last process of the daemon, however
- * that dies, and a pid that was given to somebody else fools nobody. */
+/* An instance's directory in bpffs. It is built under another name and renamed into place whole, so that a
+ * reader never sees half of it. Whose it is follows from a lock on the directory itself: the kernel drops it
+ * with the last process of the daemon, however that dies, and a pid that was given to somebody else fools
+ * nobody. */
 #include "kern/kern.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -21,12 +22,14 @@ static bool on_bpffs(const char *path)
 	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
-/* Makes `dir` on a bpffs; mounts one at its usual place when the system has not (containers, small systems). */
+/* Makes `dir` on a bpffs; mounts one at its usual place when the system has not (containers, small systems).
+ */
 static int base_make(const char *dir, char *why, size_t size)
 {
 	if (strncmp(dir, BPFFS_ROOT "/", sizeof(BPFFS_ROOT)) == 0 && !on_bpffs(BPFFS_ROOT) &&
 		mount("bpf", BPFFS_ROOT, "bpf", 0, "mode=0700"))
-		return kern_fail(why, size, -errno, "bpffs is not mounted on %s and cannot be: %s", BPFFS_ROOT, strerror(errno));
+		return kern_fail(why, size, -errno, "bpffs is not mounted on %s and cannot be: %s",
+			BPFFS_ROOT, strerror(errno));
 	if (mkdir(dir, 0700) && errno != EEXIST)
 		return kern_fail(why, size, -errno, "%s: %s", dir, strerror(errno));
 	if (!on_bpffs(dir))
@@ -108,7 +111,8 @@ static int busy(const char *dir, char *why, size_t size)
 	if (fd >= 0)
 		close(fd);
 	return kern_fail(why, size, -EBUSY,
-		"%s belongs to a running sluice (master pid %u, or a worker that outlived it): stop it, or choose another --instance",
+		"%s belongs to a running sluice (master pid %u, or a worker that outlived it): stop it, or "
+		"choose another --instance",
 		dir, a.pid);
 }
 
@@ -154,7 +158,8 @@ static int publish(const char *fresh, const char *dir, bool takeover, char *why,
 	return kern_fail(why, size, -EBUSY, "%s: another start is in the way", dir);
 }
 
-int pins_make(struct pins *p, const struct splice_params *params, struct bpf_object *obj, char *why, size_t size)
+int pins_make(
+	struct pins *p, const struct splice_params *params, struct bpf_object *obj, char *why, size_t size)
 {
 	const char *base = params->dir ? params->dir : SLUICE_BPFFS;
 	const char *name = params->instance ? params->instance : SLUICE_DEFAULT_INSTANCE;
@@ -162,7 +167,8 @@ int pins_make(struct pins *p, const struct splice_params *params, struct bpf_obj
 	int err;
 
 	if (!name_ok(name))
-		return kern_fail(why, size, -EINVAL, "instance \"%s\": at most %d letters, digits, '-' and '_'", name,
+		return kern_fail(why, size, -EINVAL,
+			"instance \"%s\": at most %d letters, digits, '-' and '_'", name,
 			SLUICE_MAX_INSTANCE - 1);
 	if ((size_t)snprintf(p->dir, sizeof(p->dir), "%s/%s", base, name) >= sizeof(p->dir)) {
 		p->dir[0] = '\0';

@@ -42,7 +42,8 @@ static void try_caps(struct probe *p)
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
 		if (caps >> needed[i].bit & 1)
 			continue;
-		n += snprintf(r->detail + n, sizeof(r->detail) - (size_t)n, "%s%s", r->ok ? "lacking " : ", ", needed[i].name);
+		n += snprintf(r->detail + n, sizeof(r->detail) - (size_t)n, "%s%s", r->ok ? "lacking " : ", ",
+			needed[i].name);
 		r->ok = false;
 	}
 	if (r->ok)
@@ -61,8 +62,8 @@ static void try_btf(struct probe *p)
 		say(r, "/sys/kernel/btf/vmlinux: %s (CONFIG_DEBUG_INFO_BTF)", strerror(errno));
 }
 
-static void try_map(struct probe *p, const char *name, enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t entries,
-	uint32_t flags, const char *since)
+static void try_map(struct probe *p, const char *name, enum bpf_map_type type, uint32_t key, uint32_t value,
+	uint32_t entries, uint32_t flags, const char *since)
 {
 	struct probe_result *r = add(p, name, since, COPY_LANE);
 	struct bpf_map_create_opts opts = {.sz = sizeof(opts), .map_flags = flags};
@@ -78,7 +79,10 @@ static void try_helper(struct probe *p, const char *name, enum bpf_func_id id, c
 	int got = libbpf_probe_bpf_helper(BPF_PROG_TYPE_SK_SKB, id, NULL);
 
 	r->ok = got == 1;
-	say(r, "%s", got == 1 ? "allowed in a verdict" : got == 0 ? "not allowed in a verdict" : strerror(-got));
+	say(r, "%s",
+		got == 1   ? "allowed in a verdict"
+		: got == 0 ? "not allowed in a verdict"
+			   : strerror(-got));
 }
 
 /* What a worker does: changes a map through an inherited fd, as nobody, with no capability. */
@@ -96,7 +100,8 @@ static int update_as_nobody(int map)
 
 static void try_unprivileged(struct probe *p)
 {
-	struct probe_result *r = add(p, "maps by fd", "5.19 c8644cd0efe7", COPY_LANE ": workers hold no capability");
+	struct probe_result *r =
+		add(p, "maps by fd", "5.19 c8644cd0efe7", COPY_LANE ": workers hold no capability");
 	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "probe", 4, 4, 1, NULL);
 	int status = 0;
 	pid_t pid;
@@ -119,7 +124,8 @@ static void try_unprivileged(struct probe *p)
 /* From the loaded program itself: the sysctl is hidden in network namespaces. */
 static void try_jit(struct probe *p, const struct splice *k)
 {
-	struct probe_result *r = add(p, "bpf jit", NULL, "the verdict runs several times slower (net.core.bpf_jit_enable)");
+	struct probe_result *r =
+		add(p, "bpf jit", NULL, "the verdict runs several times slower (net.core.bpf_jit_enable)");
 	struct bpf_prog_info info = {0};
 	uint32_t len = sizeof(info);
 	int err = bpf_obj_get_info_by_fd(splice_verdict_fd(k), &info, &len);

@@ -15,7 +15,7 @@ struct trial {
 	size_t size;
 };
 
-#define STEP_MS 400 /* for one step; a healthy kernel takes less than one */
+#define STEP_MS	     400 /* for one step; a healthy kernel takes less than one */
 #define fail(t, ...) (snprintf((t)->reason, (t)->size, __VA_ARGS__), false)
 
 static struct sluice_flow flow_of(const struct trial *t)
@@ -133,7 +133,9 @@ static bool case_bare_fin(struct trial *t)
 		return fail(t, "the end of the upstream's bytes was not reported");
 	if (!wire_eof(&t->w, STEP_MS))
 		return fail(t, "recv() gave no EOF");
-	return wire_write(&t->w, 100) && exact(t, "a write after it") ? true : fail(t, "a bare FIN broke the client's socket");
+	return wire_write(&t->w, 100) && exact(t, "a write after it")
+		       ? true
+		       : fail(t, "a bare FIN broke the client's socket");
 }
 
 /* Without a client the bytes come to userspace and are not lost. */
@@ -155,7 +157,8 @@ static bool case_reuse(struct trial *t)
 	int err;
 
 	t->w.length = t->w.sent + 500;
-	if (!engage(t) || !wire_send(&t->w, 200) || !wire_send(&t->w, 300) || !exact(t, "a response of known length"))
+	if (!engage(t) || !wire_send(&t->w, 200) || !wire_send(&t->w, 300) ||
+		!exact(t, "a response of known length"))
 		return t->reason[0] ? false : fail(t, "send: %s", strerror(errno));
 	if (!wire_ended(&t->w, STEP_MS))
 		return fail(t, "the end of the body was not noticed");

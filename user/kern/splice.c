@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-_Static_assert(sizeof(((struct splice_bpf *)0)->rodata->sse_class) == 512, "one class per byte, and one for no byte");
+_Static_assert(sizeof(((struct splice_bpf *)0)->rodata->sse_class) == 512,
+	"one class per byte, and one for no byte");
 
 int kern_fail(char *why, size_t size, int err, const char *fmt, ...)
 {
@@ -19,7 +20,8 @@ int kern_fail(char *why, size_t size, int err, const char *fmt, ...)
 	return err;
 }
 
-/* libbpf prints through a global hook. What it says last while the objects are loaded says best what is wrong. */
+/* libbpf prints through a global hook. What it says last while the objects are loaded says best what is
+ * wrong. */
 static char libbpf_said[256];
 
 /* The verifier's verdict is the last line of its log in front of the statistics. */
@@ -93,19 +95,22 @@ static int bpf_up(struct splice *k, char *why, size_t size)
 	err = track_table((uint8_t *)skel->rodata->sse_class, (uint8_t *)skel->rodata->sse_next,
 		sizeof(skel->rodata->sse_next) / 16, 16, (uint8_t *)&skel->rodata->sse_idle);
 	if (err)
-		return kern_fail(why, size, err, "the event table does not fit the program: a fault of the build");
+		return kern_fail(
+			why, size, err, "the event table does not fit the program: a fault of the build");
 	err = sizes_set(skel, k->slots, k->workers);
 	if (!err)
 		err = splice_bpf__load(skel);
 	if (err == -EPERM)
-		return kern_fail(why, size, err, "loading BPF programs needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
+		return kern_fail(
+			why, size, err, "loading BPF programs needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
 	if (err)
-		return kern_fail(why, size, err, "the kernel does not load the splice program: %s%s%s", strerror(-err),
-			libbpf_said[0] ? ": " : "", libbpf_said);
+		return kern_fail(why, size, err, "the kernel does not load the splice program: %s%s%s",
+			strerror(-err), libbpf_said[0] ? ": " : "", libbpf_said);
 	err = bpf_prog_attach(bpf_program__fd(skel->progs.splice_verdict), bpf_map__fd(skel->maps.source),
 		BPF_SK_SKB_STREAM_VERDICT, 0);
 	if (err)
-		return kern_fail(why, size, err, "the kernel does not attach the verdict to a sockmap: %s", strerror(-err));
+		return kern_fail(why, size, err, "the kernel does not attach the verdict to a sockmap: %s",
+			strerror(-err));
 	k->source_fd = bpf_map__fd(skel->maps.source);
 	k->target_fd = bpf_map__fd(skel->maps.target);
 	k->slots_fd = bpf_map__fd(skel->maps.slots);
@@ -160,7 +165,8 @@ static int open_all(struct splice *k, const struct splice_params *p, char *why, 
 	if (!err)
 		err = about_write(k, p->instance ? p->instance : SLUICE_DEFAULT_INSTANCE);
 	if (err)
-		return kern_fail(why, size, err, "the splice lane's maps cannot be set up: %s", strerror(-err));
+		return kern_fail(
+			why, size, err, "the splice lane's maps cannot be set up: %s", strerror(-err));
 	return p->pin ? pins_make(&k->pins, p, k->skel->obj, why, size) : 0;
 }
 

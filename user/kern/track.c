@@ -1,12 +1,14 @@
-/* A position in a body, between userspace's readers and the verdict's. The verdict's event table is made from sse.c itself, so
- * that the two cannot differ. */
+/* A position in a body, between userspace's readers and the verdict's. The verdict's event table is made from
+ * sse.c itself, so that the two cannot differ. */
 #include "kern/kern.h"
 
 _Static_assert((int)SLUICE_CHUNK_SIZE == (int)CHUNK_SIZE && (int)SLUICE_CHUNK_EXT == (int)CHUNK_EXT &&
-		       (int)SLUICE_CHUNK_SIZE_LF == (int)CHUNK_SIZE_LF && (int)SLUICE_CHUNK_DATA == (int)CHUNK_DATA &&
-		       (int)SLUICE_CHUNK_DATA_CR == (int)CHUNK_DATA_CR && (int)SLUICE_CHUNK_DATA_LF == (int)CHUNK_DATA_LF &&
-		       (int)SLUICE_CHUNK_TRAILER == (int)CHUNK_TRAILER && (int)SLUICE_CHUNK_DONE == (int)CHUNK_DONE &&
-		       (int)SLUICE_CHUNK_BAD == (int)CHUNK_BAD,
+		       (int)SLUICE_CHUNK_SIZE_LF == (int)CHUNK_SIZE_LF &&
+		       (int)SLUICE_CHUNK_DATA == (int)CHUNK_DATA &&
+		       (int)SLUICE_CHUNK_DATA_CR == (int)CHUNK_DATA_CR &&
+		       (int)SLUICE_CHUNK_DATA_LF == (int)CHUNK_DATA_LF &&
+		       (int)SLUICE_CHUNK_TRAILER == (int)CHUNK_TRAILER &&
+		       (int)SLUICE_CHUNK_DONE == (int)CHUNK_DONE && (int)SLUICE_CHUNK_BAD == (int)CHUNK_BAD,
 	"flow.h and chunk.h name the same places");
 
 #define OTHER_FIELD 0xff
@@ -49,7 +51,8 @@ static int sse_row(const struct sse_scan *s)
 	for (size_t i = 0; i < ARRAY_LEN(sse_rows); i++) {
 		const struct sse_scan *r = &sse_rows[i];
 
-		if (r->place == key.place && r->bom == key.bom && r->name == key.name && r->has_data == key.has_data)
+		if (r->place == key.place && r->bom == key.bom && r->name == key.name &&
+			r->has_data == key.has_data)
 			return (int)i;
 	}
 	return -EINVAL;
@@ -137,8 +140,8 @@ static int chunk_place(const struct chunk_reader *r, struct sluice_track *t)
 	return 0;
 }
 
-int splice_track_make(struct sluice_track *ret, enum sluice_framing framing, uint64_t left, const struct chunk_reader *r,
-	const struct sse_scan *s)
+int splice_track_make(struct sluice_track *ret, enum sluice_framing framing, uint64_t left,
+	const struct chunk_reader *r, const struct sse_scan *s)
 {
 	struct sluice_track t = {.framing = (uint8_t)framing, .chunk = SLUICE_CHUNK_DATA};
 	int row;

@@ -7,7 +7,8 @@
 #include <sys/socket.h>
 
 #define CLIENT_SNDBUF 16384 /* the kernel doubles it */
-/* Small enough to stall soon; in a smaller one TCP itself drops what it has no room for, and waits 200 ms to send it again. */
+/* Small enough to stall soon; in a smaller one TCP itself drops what it has no room for, and waits 200 ms to
+ * send it again. */
 #define READER_RCVBUF 32768
 #define READER_MSS    1400 /* with loopback's 64 KiB a small window moves at the pace of timers */
 
@@ -36,7 +37,8 @@ static int listen_at(int family, struct sockaddr_storage *ret, socklen_t *ret_le
 	*ret_len = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	if (mss)
 		set(l, IPPROTO_TCP, TCP_MAXSEG, mss);
-	if (bind(l, (struct sockaddr *)&a, *ret_len) || listen(l, 1) || getsockname(l, (struct sockaddr *)&a, ret_len))
+	if (bind(l, (struct sockaddr *)&a, *ret_len) || listen(l, 1) ||
+		getsockname(l, (struct sockaddr *)&a, ret_len))
 		return -errno;
 	*ret = a;
 	return take_fd(l);
@@ -150,7 +152,8 @@ bool wire_write(struct wire *w, size_t n)
 bool wire_copy(struct wire *w, size_t n)
 {
 	n = MIN(n, sizeof(w->hold));
-	return recv(w->up, w->hold, n, MSG_WAITALL) == (ssize_t)n && send(w->client, w->hold, n, MSG_NOSIGNAL) == (ssize_t)n;
+	return recv(w->up, w->hold, n, MSG_WAITALL) == (ssize_t)n &&
+	       send(w->client, w->hold, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
 static void on_note(void *ctx, uint32_t slot)
@@ -189,7 +192,8 @@ void wire_turn(struct wire *w)
 /* Something to do, or a millisecond. */
 static void rest(const struct wire *w)
 {
-	struct pollfd p[] = {{.fd = w->reader, .events = POLLIN}, {.fd = splice_notes_fd(w->k, 0), .events = POLLIN}};
+	struct pollfd p[] = {
+		{.fd = w->reader, .events = POLLIN}, {.fd = splice_notes_fd(w->k, 0), .events = POLLIN}};
 
 	poll(p, ARRAY_LEN(p), 1);
 }

@@ -1,5 +1,6 @@
-/* A stream on loopback for the self-test: origin <-> up | relay | client <-> reader, with a relay of a few lines that moves only in
- * wire_turn(). Every byte of the stream is a function of its position. Private to kern/. */
+/* A stream on loopback for the self-test: origin <-> up | relay | client <-> reader, with a relay of a few
+ * lines that moves only in wire_turn(). Every byte of the stream is a function of its position. Private to
+ * kern/. */
 #ifndef SLUICE_KERN_WIRE_H
 #define SLUICE_KERN_WIRE_H
 
@@ -10,14 +11,15 @@ struct wire {
 	uint32_t slot;
 	int origin, up, client, reader;
 	uint64_t sent, received; /* by the origin (or by the relay itself), by the reader */
-	uint64_t length; /* the body ends when so much was sent; 0: with the connection */
-	bool wrong; /* the reader got a byte that was not sent at its place */
-	bool copying; /* in userspace's hands */
+	uint64_t length;	 /* the body ends when so much was sent; 0: with the connection */
+	bool wrong;		 /* the reader got a byte that was not sent at its place */
+	bool copying;		 /* in userspace's hands */
 	size_t held;
 	char hold[8192];
 };
 
-/* Four sockets with a small send buffer towards the client. Negative errno; then wire_close() is still due. */
+/* Four sockets with a small send buffer towards the client. Negative errno; then wire_close() is still due.
+ */
 must_check int wire_open(struct wire *w, struct splice *k, uint32_t slot);
 void wire_close(struct wire *w);
 must_check int wire_engage(struct wire *w);

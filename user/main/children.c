@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
-#define QUICK_DEATH_MS 1000 /* a worker that lives shorter is restarted with a pause */
+#define QUICK_DEATH_MS	 1000 /* a worker that lives shorter is restarted with a pause */
 #define RESTART_PAUSE_MS 500
 
 static void say_listening(struct master *m)
@@ -159,10 +159,12 @@ void children_kill(struct master *m)
 static void say_death(const struct child *c, int status)
 {
 	if (WIFSIGNALED(status))
-		log_error("worker %u (pid %d) was ended by signal %d (%s); its streams are cut, the others go on",
+		log_error("worker %u (pid %d) was ended by signal %d (%s); its streams are cut, the others "
+			  "go on",
 			c->index, (int)c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		log_error("worker %u (pid %d) ended with status %d", c->index, (int)c->pid, WEXITSTATUS(status));
+		log_error("worker %u (pid %d) ended with status %d", c->index, (int)c->pid,
+			WEXITSTATUS(status));
 }
 
 /* A worker that was killed could not take its sockets out of the maps. */
@@ -208,7 +210,8 @@ void children_reap(struct master *m)
 		if (pid == m->log_pid) {
 			m->log_pid = 0;
 			if (!m->stopping)
-				log_error("the access log's process (pid %d) has ended; lines are lost until a restart",
+				log_error("the access log's process (pid %d) has ended; lines are lost until "
+					  "a restart",
 					(int)pid);
 		}
 		for (unsigned i = 0; i < m->nchildren; i++)

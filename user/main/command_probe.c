@@ -45,10 +45,12 @@ static size_t look(struct probe_result *f)
 {
 	size_t n = 0;
 
-	f[n] = (struct probe_result){.name = "so_reuseport", .fallback = "workers cannot share a port: use one"};
+	f[n] = (struct probe_result){
+		.name = "so_reuseport", .fallback = "workers cannot share a port: use one"};
 	f[n].ok = try_option(SOL_SOCKET, SO_REUSEPORT, f[n].detail, sizeof(f[n].detail));
 	n++;
-	f[n] = (struct probe_result){.name = "tcp_user_timeout", .fallback = "dead clients are found by keepalive only"};
+	f[n] = (struct probe_result){
+		.name = "tcp_user_timeout", .fallback = "dead clients are found by keepalive only"};
 	f[n].ok = try_option(IPPROTO_TCP, TCP_USER_TIMEOUT, f[n].detail, sizeof(f[n].detail));
 	n++;
 	f[n] = (struct probe_result){.name = "tcp_notsent_lowat", .fallback = "lag shows later"};
@@ -57,7 +59,8 @@ static size_t look(struct probe_result *f)
 	f[n] = (struct probe_result){.name = "ipv6", .fallback = "IPv4 only"};
 	f[n].ok = try_ipv6(f[n].detail, sizeof(f[n].detail));
 	n++;
-	f[n] = (struct probe_result){.name = "files", .fallback = "raise the hard limit (LimitNOFILE= in systemd)"};
+	f[n] = (struct probe_result){
+		.name = "files", .fallback = "raise the hard limit (LimitNOFILE= in systemd)"};
 	f[n].ok = look_at_fds(f[n].detail, sizeof(f[n].detail));
 	n++;
 	return n;
@@ -76,7 +79,8 @@ static void print_results(const char *title, const struct probe_result *f, size_
 	}
 }
 
-static void print_table(const struct utsname *u, const struct probe_result *host, size_t n, const struct probe *kernel)
+static void print_table(
+	const struct utsname *u, const struct probe_result *host, size_t n, const struct probe *kernel)
 {
 	printf("kernel %s %s\n", u->release, u->machine);
 	print_results("host", host, n);
@@ -89,13 +93,14 @@ static json_t *results_json(const struct probe_result *f, size_t n)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list,
-			json_pack("{s:s,s:b,s:s,s:s?,s:s?}", "name", f[i].name, "ok", f[i].ok, "detail", f[i].detail,
-				"since", f[i].since, "fallback", f[i].fallback));
+		json_array_append_new(
+			list, json_pack("{s:s,s:b,s:s,s:s?,s:s?}", "name", f[i].name, "ok", f[i].ok, "detail",
+				      f[i].detail, "since", f[i].since, "fallback", f[i].fallback));
 	return list;
 }
 
-static int print_json(const struct utsname *u, const struct probe_result *host, size_t n, const struct probe *kernel)
+static int print_json(
+	const struct utsname *u, const struct probe_result *host, size_t n, const struct probe *kernel)
 {
 	json_t *o = json_pack("{s:s,s:s,s:b,s:o,s:o}", "kernel", u->release, "machine", u->machine, "splice",
 		kernel->splice, "host", results_json(host, n), "splice_lane",

@@ -1,5 +1,5 @@
-/* The subcommands of `sluice`. Each gets its own name as argv[0] and returns the exit status: 0, 1 for what went wrong, 2 for a
- * command line that makes no sense. */
+/* The subcommands of `sluice`. Each gets its own name as argv[0] and returns the exit status: 0, 1 for what
+ * went wrong, 2 for a command line that makes no sense. */
 #ifndef SLUICE_MAIN_COMMANDS_H
 #define SLUICE_MAIN_COMMANDS_H
 

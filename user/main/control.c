@@ -48,10 +48,8 @@ int control_receive(int fd, struct control_message *ret)
 		char bytes[CMSG_SPACE(sizeof(ret->fds))];
 	} control;
 	struct iovec iov = {ret, HEADER_BYTES};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c;
 

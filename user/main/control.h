@@ -1,4 +1,5 @@
-/* What the master says to a worker and back, over a SOCK_SEQPACKET pair: one fixed message, with fds where it needs them. */
+/* What the master says to a worker and back, over a SOCK_SEQPACKET pair: one fixed message, with fds where it
+ * needs them. */
 #ifndef SLUICE_MAIN_CONTROL_H
 #define SLUICE_MAIN_CONTROL_H
 
@@ -7,12 +8,12 @@
 #define CONTROL_MAX_FDS 200 /* SCM_MAX_FD is 253 */
 
 enum control_kind {
-	CONTROL_READY, /* worker -> master: it serves */
-	CONTROL_RELOAD, /* fds: the config's text (memfd), then the listeners in the new config's order */
+	CONTROL_READY,	  /* worker -> master: it serves */
+	CONTROL_RELOAD,	  /* fds: the config's text (memfd), then the listeners in the new config's order */
 	CONTROL_RELOADED, /* worker -> master: arg 0, or a positive errno: it keeps the old settings */
-	CONTROL_DRAIN, /* arg: window in ms */
+	CONTROL_DRAIN,	  /* arg: window in ms */
 	CONTROL_CUT,
-	CONTROL_KILL, /* arg: stream id */
+	CONTROL_KILL,	   /* arg: stream id */
 	CONTROL_LOG_LEVEL, /* arg: enum log_level */
 };
 

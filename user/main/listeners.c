@@ -1,4 +1,5 @@
-/* The master's listening sockets: one per worker and address (SO_REUSEPORT), one in all for a unix socket. They outlive workers. */
+/* The master's listening sockets: one per worker and address (SO_REUSEPORT), one in all for a unix socket.
+ * They outlive workers. */
 #include "main/master_state.h"
 #include "net/addr.h"
 #include "net/listen.h"

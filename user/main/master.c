@@ -14,7 +14,7 @@
 #include <systemd/sd-daemon.h>
 
 #define STICKY_SESSIONS 65536
-#define KILL_AFTER_MS 3000 /* past the drain window, for a worker that does not end */
+#define KILL_AFTER_MS	3000 /* past the drain window, for a worker that does not end */
 
 /* ---- stopping */
 
@@ -156,8 +156,10 @@ static int open_admin(struct master *m)
 	}
 	err = admin_new(m->loop, path, &hooks, &m->admin);
 	if (err == -EADDRINUSE)
-		log_error("admin socket %s: another sluice of instance '%s' is running; stop it, or choose another "
-			  "name with --instance", path, m->settings->instance);
+		log_error("admin socket %s: another sluice of instance '%s' is running; stop it, or choose "
+			  "another "
+			  "name with --instance",
+			path, m->settings->instance);
 	else if (err)
 		log_error("admin socket %s: %s", path, strerror(-err));
 	return err;
@@ -229,8 +231,8 @@ static int shared_state(struct master *m)
 		err = slot_table_new(&m->slots, m->settings->max_streams);
 	if (err)
 		return err;
-	m->totals = mmap(NULL, m->nchildren * sizeof(*m->totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		-1, 0);
+	m->totals = mmap(NULL, m->nchildren * sizeof(*m->totals), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (m->totals == MAP_FAILED) {
 		m->totals = NULL;
 		return -ENOMEM;

@@ -11,7 +11,7 @@ struct master;
 struct child {
 	struct master *master;
 	unsigned index;
-	pid_t pid; /* 0: not running */
+	pid_t pid;	       /* 0: not running */
 	struct source control; /* fd -1: none */
 	struct timer restart;
 	uint64_t started_ms;
@@ -36,7 +36,7 @@ struct master {
 	pid_t log_pid;
 	bool announced; /* "listening on" was said */
 	bool stopping;
-	bool failed; /* a worker could not start at all */
+	bool failed;		 /* a worker could not start at all */
 	struct timer kill_timer; /* a worker that does not end when told */
 };
 
@@ -49,15 +49,17 @@ bool children_alive(const struct master *m);
 void children_kill(struct master *m);
 
 /* ---- listeners.c */
-/* Opens what `next` asks for, for every worker, keeping the fds of listeners that `m` has already (same text). On success
- * ret[worker][listener]; on error nothing is changed and `why` says what failed. */
-must_check int listeners_open(struct master *m, const struct settings *next, int ***ret, char *why, size_t why_size);
+/* Opens what `next` asks for, for every worker, keeping the fds of listeners that `m` has already (same
+ * text). On success ret[worker][listener]; on error nothing is changed and `why` says what failed. */
+must_check int listeners_open(
+	struct master *m, const struct settings *next, int ***ret, char *why, size_t why_size);
 /* Replaces the children's fds with these, closing those that are not used any more. */
 void listeners_replace(struct master *m, int **fds, const struct settings *next);
 void listeners_close(struct master *m);
 
 /* ---- reload.c */
-/* Reads the config again; on a mistake the old settings stay and `why` has the first line of what is wrong (all go to the log). */
+/* Reads the config again; on a mistake the old settings stay and `why` has the first line of what is wrong
+ * (all go to the log). */
 must_check int master_reload(struct master *m, char *why, size_t why_size);
 
 #endif

@@ -2,8 +2,19 @@
 #include <getopt.h>
 #include <stdio.h>
 
-enum { OPT_LISTEN = 1000, OPT_TO, OPT_LANE, OPT_WORKERS, OPT_INSTANCE, OPT_ADMIN, OPT_HEARTBEAT, OPT_ACCESS_LOG,
-	OPT_LOG_LEVEL, OPT_CONFIG, OPT_JSON };
+enum {
+	OPT_LISTEN = 1000,
+	OPT_TO,
+	OPT_LANE,
+	OPT_WORKERS,
+	OPT_INSTANCE,
+	OPT_ADMIN,
+	OPT_HEARTBEAT,
+	OPT_ACCESS_LOG,
+	OPT_LOG_LEVEL,
+	OPT_CONFIG,
+	OPT_JSON
+};
 
 static const struct option proxy_flags[] = {
 	{"listen", required_argument, NULL, OPT_LISTEN},

@@ -10,7 +10,8 @@ struct options {
 	bool json;
 };
 
-/* 0, or -EINVAL after it said on stderr what is wrong and what is allowed. Slices of argv, nothing is copied. */
+/* 0, or -EINVAL after it said on stderr what is wrong and what is allowed. Slices of argv, nothing is copied.
+ */
 must_check int options_parse(const char *command, int argc, char **argv, struct options *ret);
 
 #endif

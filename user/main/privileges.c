@@ -26,7 +26,8 @@ int privileges_drop(const char *user)
 		return 0;
 	pw = getpwnam(user);
 	if (!pw) {
-		log_error("user %s: there is no such user; name another with `user:` in the config, or root", user);
+		log_error("user %s: there is no such user; name another with `user:` in the config, or root",
+			user);
 		return -ENOENT;
 	}
 	capng_clear(CAPNG_SELECT_BOTH);

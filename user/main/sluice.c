@@ -8,9 +8,11 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{"proxy", command_proxy, "--listen ADDR:PORT --to URL   relay one address to one upstream, no config file"},
+	{"proxy", command_proxy,
+		"--listen ADDR:PORT --to URL   relay one address to one upstream, no config file"},
 	{"run", command_run, "--config FILE                 run from a config file"},
-	{"check", command_check, "--config FILE                 say every mistake in a config file; exit 1 if there is one"},
+	{"check", command_check,
+		"--config FILE                 say every mistake in a config file; exit 1 if there is one"},
 	{"probe", command_probe, "[--json]                      what this kernel and host can do for sluice"},
 };
 

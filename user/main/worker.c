@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#define TRIM_EVERY_MS 30000
+#define TRIM_EVERY_MS	30000
 #define TRIM_FREE_BYTES (2 * 1024 * 1024) /* free memory worth a look at the heap */
-#define CUT_GRACE_MS 1000 /* after the drain window: for the last bytes of what was cut */
+#define CUT_GRACE_MS	1000		  /* after the drain window: for the last bytes of what was cut */
 
 struct worker {
 	struct env env;
@@ -128,7 +128,8 @@ static int reload(struct worker *w, const struct control_message *m)
 		return err;
 	}
 	w->env.now = next;
-	/* New acceptors first take hold of the same open sockets, so that none of them is closed in between. */
+	/* New acceptors first take hold of the same open sockets, so that none of them is closed in between.
+	 */
 	close_acceptors(w);
 	err = open_acceptors(w, m->fds + 1, m->nfds - 1);
 	generation_retire(old);

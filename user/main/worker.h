@@ -1,4 +1,5 @@
-/* A worker: one process, one loop, a range of slots, listeners of its own. Forked by the master; never returns to it. */
+/* A worker: one process, one loop, a range of slots, listeners of its own. Forked by the master; never
+ * returns to it. */
 #ifndef SLUICE_MAIN_WORKER_H
 #define SLUICE_MAIN_WORKER_H
 
@@ -16,7 +17,7 @@ struct worker_start {
 	struct sticky *sticky;
 	struct splice *splice; /* NULL: the splice lane is off */
 	int control_fd;
-	int log_fd; /* access log pipe; -1: off */
+	int log_fd;	      /* access log pipe; -1: off */
 	const int *listeners; /* in the settings' order; the worker owns the fds */
 };
 

@@ -85,8 +85,10 @@ int listen_check_free(const struct listener_settings *l, char *why, size_t why_s
 	if (l->addr.sa.sa_family == AF_UNIX)
 		return 0;
 	fd = socket(l->addr.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
-	/* Without SO_REUSEPORT, which would let it share the port; with SO_REUSEADDR, or connections of the past count. */
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) || bind(fd, &l->addr.sa, l->addr.len))
+	/* Without SO_REUSEPORT, which would let it share the port; with SO_REUSEADDR, or connections of the
+	 * past count. */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+		bind(fd, &l->addr.sa, l->addr.len))
 		return failed(-errno, l, "bind", why, why_size);
 	return 0;
 }

@@ -83,7 +83,8 @@ int tuning_stream(int fd, unsigned sndbuf)
 
 int tuning_upstream_stream(int fd)
 {
-	/* Behind a client that stalls an autotuned one keeps megabytes (tcp_rmem[2]); this much carries a far upstream at 1 MB/s. */
+	/* Behind a client that stalls an autotuned one keeps megabytes (tcp_rmem[2]); this much carries a far
+	 * upstream at 1 MB/s. */
 	return set(fd, SOL_SOCKET, SO_RCVBUF, TUNING_STREAM_RCVBUF);
 }
 

@@ -13,8 +13,8 @@ int access_log_redact(struct buf *out, struct slice query)
 		size_t n = amp ? (size_t)(amp - query.p) : query.n;
 		const char *eq = memchr(query.p, '=', n);
 		/* Without a name it may be the secret itself. */
-		int err = buf_printf(out, "%s%.*s%s", out->len ? "&" : "", (int)(eq ? eq - query.p : 0), query.p,
-			eq ? "=***" : "***");
+		int err = buf_printf(out, "%s%.*s%s", out->len ? "&" : "", (int)(eq ? eq - query.p : 0),
+			query.p, eq ? "=***" : "***");
 
 		if (err)
 			return err;

@@ -72,8 +72,8 @@ static _Noreturn void log_main(const char *path, int pipe_fd, int target)
 				close(target);
 				target = fd;
 			} else {
-				log_error("access log: cannot reopen %s: %s; going on with the old file", path,
-					strerror(errno));
+				log_error("access log: cannot reopen %s: %s; going on with the old file",
+					path, strerror(errno));
 			}
 		}
 		if (n == 0)

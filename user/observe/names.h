@@ -1,4 +1,5 @@
-/* The words for what the records hold as numbers; the same in the log, the admin socket and the metrics. Pure. */
+/* The words for what the records hold as numbers; the same in the log, the admin socket and the metrics.
+ * Pure. */
 #ifndef SLUICE_OBSERVE_NAMES_H
 #define SLUICE_OBSERVE_NAMES_H
 

@@ -7,8 +7,8 @@
 #include "sluice/flow.h"
 #include <jansson.h>
 
-/* One stream, what the kernel carried of it (`flow`, may be NULL) added in; ages count back from `now_ns` (monotonic). A new
- * reference, NULL without memory. */
+/* One stream, what the kernel carried of it (`flow`, may be NULL) added in; ages count back from `now_ns`
+ * (monotonic). A new reference, NULL without memory. */
 json_t *record_json(const struct sluice_ctl *c, const struct sluice_flow *flow, uint64_t now_ns);
 /* All live ones of a table, a new list. `flows` by slot, or NULL without the splice lane. */
 json_t *record_json_all(

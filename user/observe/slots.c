@@ -24,7 +24,8 @@ void slot_table_done(struct slot_table *t)
 	*t = (struct slot_table){0};
 }
 
-void slots_range(const struct slot_table *t, uint32_t worker, uint32_t workers, uint32_t *ret_first, uint32_t *ret_count)
+void slots_range(const struct slot_table *t, uint32_t worker, uint32_t workers, uint32_t *ret_first,
+	uint32_t *ret_count)
 {
 	*ret_first = (uint32_t)((uint64_t)t->count * worker / workers);
 	*ret_count = (uint32_t)((uint64_t)t->count * (worker + 1) / workers) - *ret_first;
@@ -37,7 +38,8 @@ int slots_init(struct slots *s, struct slot_table *t, uint32_t worker, uint32_t 
 	*s = (struct slots){.table = t, .worker = worker};
 	slots_range(t, worker, workers, &s->first, &s->count);
 	end = s->first + s->count;
-	/* A restarted worker must not repeat its predecessor's ids; the worker's number keeps the ranges apart. */
+	/* A restarted worker must not repeat its predecessor's ids; the worker's number keeps the ranges
+	 * apart. */
 	s->next_id = 1;
 	s->free = calloc(MAX(s->count, 1U), sizeof(*s->free));
 	if (!s->free)

@@ -1,6 +1,7 @@
-/* The table of live streams: one `struct sluice_ctl` per slot, in memory that the master makes before it forks and that
- * every process sees (the BPF map `ctl` when the splice lane is loaded, anonymous shared memory otherwise). Each worker owns
- * a range and is the only one to take, write and give back slots in it. */
+/* The table of live streams: one `struct sluice_ctl` per slot, in memory that the master makes before it
+ * forks and that every process sees (the BPF map `ctl` when the splice lane is loaded, anonymous shared
+ * memory otherwise). Each worker owns a range and is the only one to take, write and give back slots in it.
+ */
 #ifndef SLUICE_OBSERVE_SLOTS_H
 #define SLUICE_OBSERVE_SLOTS_H
 
@@ -10,7 +11,7 @@
 struct slot_table {
 	struct sluice_ctl *records;
 	uint32_t count; /* of all workers */
-	bool borrowed; /* the memory belongs to somebody else */
+	bool borrowed;	/* the memory belongs to somebody else */
 };
 
 /* One worker's range. */
@@ -30,7 +31,8 @@ void slot_table_borrow(struct slot_table *t, struct sluice_ctl *records, uint32_
 void slot_table_done(struct slot_table *t);
 
 /* Which slots are whose. */
-void slots_range(const struct slot_table *t, uint32_t worker, uint32_t workers, uint32_t *ret_first, uint32_t *ret_count);
+void slots_range(const struct slot_table *t, uint32_t worker, uint32_t workers, uint32_t *ret_first,
+	uint32_t *ret_count);
 /* The range of `worker` of `workers`; what a dead predecessor left in it is wiped. -ENOMEM. */
 must_check int slots_init(struct slots *s, struct slot_table *t, uint32_t worker, uint32_t workers);
 void slots_done(struct slots *s);

@@ -7,14 +7,14 @@
 
 struct lane_facts {
 	enum lane_choice asked; /* the route's */
-	bool kernel; /* the splice lane is loaded and passed its self-test */
+	bool kernel;		/* the splice lane is loaded and passed its self-test */
 	bool client_unix, upstream_unix;
-	bool tls, h2; /* of the client's side */
-	bool stream; /* an event stream, or a route that streams */
+	bool tls, h2;	       /* of the client's side */
+	bool stream;	       /* an event stream, or a route that streams */
 	bool splice_downloads; /* the route wants other bodies spliced as well */
-	bool transform; /* the body is changed on its way (chunks unpacked for HTTP/1.0) */
-	bool endless; /* no known length */
-	uint64_t left; /* bytes of a body of known length */
+	bool transform;	       /* the body is changed on its way (chunks unpacked for HTTP/1.0) */
+	bool endless;	       /* no known length */
+	uint64_t left;	       /* bytes of a body of known length */
 };
 
 #define LANE_SMALL_BODY (64 * 1024) /* below it a body of known length is over before the hand-off pays */

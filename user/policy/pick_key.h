@@ -1,4 +1,5 @@
-/* The bytes that balance a request: the value of the header or cookie that the upstream is set to hash or stick on. Pure. */
+/* The bytes that balance a request: the value of the header or cookie that the upstream is set to hash or
+ * stick on. Pure. */
 #ifndef SLUICE_POLICY_PICK_KEY_H
 #define SLUICE_POLICY_PICK_KEY_H
 

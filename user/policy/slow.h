@@ -1,5 +1,5 @@
-/* The queue of a slow client under policy `drop`: whole events in one ring of fixed size, oldest dropped first.
- * Allocated only while a client lags; no allocation per event. Owned by one stream. */
+/* The queue of a slow client under policy `drop`: whole events in one ring of fixed size, oldest dropped
+ * first. Allocated only while a client lags; no allocation per event. Owned by one stream. */
 #ifndef SLUICE_POLICY_SLOW_H
 #define SLUICE_POLICY_SLOW_H
 
@@ -11,11 +11,12 @@ struct event_queue;
 must_check int event_queue_new(size_t max, struct event_queue **ret);
 void event_queue_free(struct event_queue *q);
 
-/* Appends bytes of the event that is being received; `ends` when its blank line is in them. Makes room by dropping the oldest
- * whole events that were not begun to be sent; an event larger than the queue is itself dropped whole. Never fails. */
+/* Appends bytes of the event that is being received; `ends` when its blank line is in them. Makes room by
+ * dropping the oldest whole events that were not begun to be sent; an event larger than the queue is itself
+ * dropped whole. Never fails. */
 void event_queue_push(struct event_queue *q, struct slice bytes, bool ends);
-/* The next bytes to send: parts of one whole event, or the comment ": dropped N events\n\n" where events are missing.
- * n == 0: nothing complete is queued. Valid until the next call on q. */
+/* The next bytes to send: parts of one whole event, or the comment ": dropped N events\n\n" where events are
+ * missing. n == 0: nothing complete is queued. Valid until the next call on q. */
 struct slice event_queue_peek(struct event_queue *q);
 /* `n` bytes of the last peek went out. */
 void event_queue_pop(struct event_queue *q, size_t n);

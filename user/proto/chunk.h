@@ -1,6 +1,7 @@
 /* Chunked transfer coding (RFC 9112 7.1), as a resumable reader: bytes in, payload slices and positions out.
  * One struct per direction of a message, 40 bytes, no allocation. Strict: CRLF only, hex digits only, bounded
- * extensions and trailers. The relay that passes chunks on unchanged and the one that unpacks them use the same. */
+ * extensions and trailers. The relay that passes chunks on unchanged and the one that unpacks them use the
+ * same. */
 #ifndef SLUICE_PROTO_CHUNK_H
 #define SLUICE_PROTO_CHUNK_H
 
@@ -19,14 +20,16 @@ enum chunk_state {
 };
 
 struct chunk_reader {
-	uint64_t left; /* payload bytes left in this chunk; in CHUNK_SIZE the value so far, in CHUNK_TRAILER a hash */
-	uint64_t overhead; /* extension bytes that payload has not paid back byte for byte; over 100 KiB: refused, A28 */
-	uint32_t ext; /* bytes of this size line, or of all trailers */
-	uint8_t state; /* enum chunk_state */
+	uint64_t left; /* payload bytes left in this chunk; in CHUNK_SIZE the value so far, in CHUNK_TRAILER a
+			  hash */
+	uint64_t overhead; /* extension bytes that payload has not paid back byte for byte; over 100 KiB:
+			      refused, A28 */
+	uint32_t ext;	   /* bytes of this size line, or of all trailers */
+	uint8_t state;	   /* enum chunk_state */
 	uint8_t digits;
-	uint8_t line; /* CHUNK_EXT, CHUNK_TRAILER: where in a line */
-	uint8_t quoted; /* CHUNK_EXT: inside a quoted string, and after a backslash */
-	uint64_t chunks; /* data chunks begun */
+	uint8_t line;	  /* CHUNK_EXT, CHUNK_TRAILER: where in a line */
+	uint8_t quoted;	  /* CHUNK_EXT: inside a quoted string, and after a backslash */
+	uint64_t chunks;  /* data chunks begun */
 	enum h1_rule bad; /* the rule broken, in CHUNK_BAD */
 };
 
@@ -37,8 +40,8 @@ struct chunk_step {
 };
 
 void chunk_init(struct chunk_reader *r);
-/* Reads on. Call again with the rest until used == n or the state is DONE or BAD: in BAD `used` stops before the first
- * byte that breaks the rule; in DONE what is left belongs to the next message. */
+/* Reads on. Call again with the rest until used == n or the state is DONE or BAD: in BAD `used` stops before
+ * the first byte that breaks the rule; in DONE what is left belongs to the next message. */
 struct chunk_step chunk_next(struct chunk_reader *r, const char *p, size_t n);
 
 /* True between chunks: a whole chunk of the relay's own may go here. */

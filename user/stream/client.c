@@ -10,11 +10,11 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define READ_BYTES (16 * 1024)
-#define LINGER_MS 1000 /* how long a closed connection may take to read our last bytes */
+#define READ_BYTES     (16 * 1024)
+#define LINGER_MS      1000 /* how long a closed connection may take to read our last bytes */
 #define LINGER_POLL_MS 10
-#define LINGER_READS 4 /* then live streams get their turn */
-#define CLIENT_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define LINGER_READS   4 /* then live streams get their turn */
+#define CLIENT_EVENTS  (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 ssize_t wire_recv(struct wire *w, void *p, size_t n)
 {
@@ -114,7 +114,8 @@ void client_close(struct client *c, enum client_close how)
 		client_reset(c);
 	else if (how == CLIENT_RESET_WHEN_SENT && !c->wire.dead)
 		client_linger(c, true);
-	/* close() with unread bytes makes a reset, which may destroy the answer on its way; so does what comes behind it. */
+	/* close() with unread bytes makes a reset, which may destroy the answer on its way; so does what
+	 * comes behind it. */
 	else if (how != CLIENT_RESET_WHEN_SENT && !c->wire.dead &&
 		 (how == CLIENT_LINGER || c->wire.readable || c->in.len))
 		client_linger(c, false);
@@ -184,7 +185,8 @@ static void client_read(struct client *c)
 {
 	if (c->in.len && !c->stream)
 		client_parse(c);
-	/* With `again` waiting, what is at hand comes first: else a pipeline of requests that are answered at once would pile up. */
+	/* With `again` waiting, what is at hand comes first: else a pipeline of requests that are answered at
+	 * once would pile up. */
 	while (!c->closed && !c->lingering && !c->stream && c->wire.readable && list_empty(&c->again.link)) {
 		ssize_t n = wire_recv(&c->wire, c->env->scratch, READ_BYTES);
 
@@ -267,8 +269,9 @@ static void on_client_timer(struct timer *t)
 /* Not worth a stream: the answer is one small write, and the connection ends. */
 static void refuse_connection(struct env *env, int fd)
 {
-	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
-				     "Content-Length: 0\r\n\r\n";
+	static const char answer[] =
+		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
+		"Content-Length: 0\r\n\r\n";
 	ssize_t n = send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	(void)n; /* it is closed either way */
@@ -333,7 +336,7 @@ static void client_new(struct acceptor *a, int fd, const struct sockaddr_any *pe
 	list_push_back(&env->idle_clients, &c->idle);
 }
 
-#define ACCEPT_BATCH 64 /* then live streams get their turn */
+#define ACCEPT_BATCH	64 /* then live streams get their turn */
 #define ACCEPT_PAUSE_MS 100
 
 static void on_acceptable(struct source *source, uint32_t events)
@@ -396,7 +399,7 @@ void clients_drain(struct env *env, uint64_t window_ms)
 		return;
 	env->draining = true;
 	env->drain_end_ms = loop_now_ms(env->loop) + window_ms;
-	list_for_each_safe(node, &env->all_clients) {
+	list_for_each_safe (node, &env->all_clients) {
 		struct client *c = list_entry(node, struct client, link);
 
 		if (c->stream)
@@ -411,7 +414,7 @@ void clients_drain(struct env *env, uint64_t window_ms)
 void clients_cut(struct env *env)
 {
 	env->draining = true;
-	list_for_each_safe(node, &env->all_clients) {
+	list_for_each_safe (node, &env->all_clients) {
 		struct client *c = list_entry(node, struct client, link);
 
 		if (c->stream)
@@ -423,7 +426,7 @@ void clients_cut(struct env *env)
 
 bool clients_kill(struct env *env, uint64_t stream_id)
 {
-	list_for_each(node, &env->all_clients) {
+	list_for_each (node, &env->all_clients) {
 		struct client *c = list_entry(node, struct client, link);
 
 		if (c->stream && c->stream->ctl->id == stream_id) {

@@ -1,4 +1,5 @@
-/* Client connections: accepted, read, kept alive, closed. What main/ needs of this room. Runs on the worker's loop. */
+/* Client connections: accepted, read, kept alive, closed. What main/ needs of this room. Runs on the worker's
+ * loop. */
 #ifndef SLUICE_STREAM_CLIENT_H
 #define SLUICE_STREAM_CLIENT_H
 
@@ -8,7 +9,7 @@
 struct acceptor {
 	struct source source;
 	struct env *env;
-	struct timer pause; /* no fd was left: accept again when it fires */
+	struct timer pause;		    /* no fd was left: accept again when it fires */
 	struct listener_settings *settings; /* of env->settings */
 };
 
@@ -16,7 +17,8 @@ must_check int acceptor_init(struct acceptor *a, struct env *env, int fd, struct
 /* Stops accepting and closes the fd. */
 void acceptor_done(struct acceptor *a);
 
-/* Shutdown: idle connections close now, streams over the window, the rest at its end. Calls env->on_drained at last. */
+/* Shutdown: idle connections close now, streams over the window, the rest at its end. Calls env->on_drained
+ * at last. */
 void clients_drain(struct env *env, uint64_t window_ms);
 /* Cuts everything at once. */
 void clients_cut(struct env *env);

@@ -1,11 +1,13 @@
-/* COPY: the body goes from the upstream's socket to the client's through one buffer that all streams of the worker share.
- * Per read: one recv, a look at the framing, one send. Nothing is allocated unless the client lags. */
+/* COPY: the body goes from the upstream's socket to the client's through one buffer that all streams of the
+ * worker share. Per read: one recv, a look at the framing, one send. Nothing is allocated unless the client
+ * lags. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "stream/stream.h"
 
-#define STREAM_READ_BYTES (16 * 1024) /* of an event stream: also the most that a lagging client leaves with us */
+#define STREAM_READ_BYTES                                                                                    \
+	(16 * 1024)    /* of an event stream: also the most that a lagging client leaves with us */
 #define READS_A_TURN 4 /* then the other streams have their turn */
 
 enum body_result {
@@ -43,8 +45,9 @@ static int put_payload(struct stream *s, struct slice payload)
 	return out_payload(s, payload.p, payload.n);
 }
 
-/* Policy `drop`, between the upstream's chunks: they pass as they are while the client keeps up, and are made anew while it does
- * not, so that events can be left out. `raw` is the start of the bytes not yet sent on as they are. */
+/* Policy `drop`, between the upstream's chunks: they pass as they are while the client keeps up, and are made
+ * anew while it does not, so that events can be left out. `raw` is the start of the bytes not yet sent on as
+ * they are. */
 static int choose_framing(struct stream *s, const char *p, size_t used, size_t *raw)
 {
 	bool lags = backlog_len(&s->to_client) || lag_active(s);
@@ -69,8 +72,8 @@ static size_t portion(const struct stream *s, size_t n)
 	return s->resp.chunk.state == CHUNK_DATA_LF ? 1 : n;
 }
 
-/* Chunks are checked and followed; unless they are made anew, the bytes go on as they came. A body_result, or the errno of the
- * client's side. */
+/* Chunks are checked and followed; unless they are made anew, the bytes go on as they came. A body_result, or
+ * the errno of the client's side. */
 static int take_chunked(struct stream *s, const char *p, size_t n, size_t *ret_used)
 {
 	struct chunk_reader *r = &s->resp.chunk;
@@ -130,15 +133,16 @@ void copy_complete(struct stream *s)
 {
 	s->resp.done = true;
 	end_reframed(s);
-	/* What a lagging client still has to get ends by closing: events that it missed must not look complete. */
+	/* What a lagging client still has to get ends by closing: events that it missed must not look
+	 * complete. */
 	if (lag_active(s))
 		s->close_client = true;
 	stream_move(s, STREAM_DRAIN);
 	stream_finish(s, SLUICE_BY_COMPLETE, NULL);
 }
 
-/* The client must see that this was not the end: no last chunk, too few bytes, or a reset where only the close itself
- * says that a body has ended. */
+/* The client must see that this was not the end: no last chunk, too few bytes, or a reset where only the
+ * close itself says that a body has ended. */
 void copy_truncated(struct stream *s, enum sluice_end_by by, const char *detail)
 {
 	s->ctl->flags |= SLUICE_CTL_TRUNCATED;
@@ -275,7 +279,8 @@ void copy_begin(struct stream *s, struct slice rest)
 		/* +/- 10 %, so that streams that began together do not end together. */
 		uint64_t spread = t->max_age_ms / 5;
 
-		s->max_age_ms = loop_now_ms(s->env->loop) + t->max_age_ms - spread / 2 + rng_below(spread + 1);
+		s->max_age_ms =
+			loop_now_ms(s->env->loop) + t->max_age_ms - spread / 2 + rng_below(spread + 1);
 	}
 	if (s->env->draining)
 		drain_stream(s);

@@ -1,4 +1,5 @@
-/* What may fall due while a body is carried, on any lane: looked at when the stream's one timer fires, never per event. */
+/* What may fall due while a body is carried, on any lane: looked at when the stream's one timer fires, never
+ * per event. */
 #include "base/clock.h"
 #include "stream/stream.h"
 

@@ -5,7 +5,8 @@
 #include "stream/stream.h"
 
 #define WARN_EVERY_MS (60 * MS_PER_S) /* about one route */
-#define SNDBUF_AFTER_STREAM (512 * 1024) /* a connection whose buffer was made small for a stream, now for a download */
+#define SNDBUF_AFTER_STREAM                                                                                  \
+	(512 * 1024) /* a connection whose buffer was made small for a stream, now for a download */
 
 static bool is_stream(const struct stream *s, const struct h1_response *resp)
 {
@@ -16,7 +17,8 @@ static bool is_stream(const struct stream *s, const struct h1_response *resp)
 
 static enum h1_framing client_framing(const struct stream *s, const struct h1_response *resp)
 {
-	/* HTTP/1.0 knows no chunks; and the end of a body that only a close ends is not made to look certain. */
+	/* HTTP/1.0 knows no chunks; and the end of a body that only a close ends is not made to look certain.
+	 */
 	if (resp->framing == H1_BODY_CHUNKED && s->minor == 0)
 		return H1_BODY_CLOSE;
 	return resp->framing;
@@ -80,8 +82,9 @@ static void fill_record(struct stream *s, const struct h1_response *resp)
 	if (resp->event_stream && resp->encoded)
 		c->flags |= SLUICE_CTL_ENCODED;
 	c->heartbeat_ms = s->resp.events ? (uint32_t)MIN(s->route->heartbeat_ms, (uint64_t)UINT32_MAX) : 0;
-	c->idle_timeout_ms = (uint32_t)MIN(
-		s->resp.stream ? s->route->timeouts.idle_ms : s->route->timeouts.body_idle_ms, (uint64_t)UINT32_MAX);
+	c->idle_timeout_ms =
+		(uint32_t)MIN(s->resp.stream ? s->route->timeouts.idle_ms : s->route->timeouts.body_idle_ms,
+			(uint64_t)UINT32_MAX);
 	ctl_end(c);
 }
 
@@ -101,7 +104,8 @@ static void learn_sticky(struct stream *s, const struct h1_response *resp)
 /* Do the bytes behind the head go on as they are? Only then may the head wait for them in the socket. */
 static bool body_passes(const struct stream *s)
 {
-	return !s->resp.reframe && s->resp.in != H1_BODY_NONE && !(s->resp.in == H1_BODY_LENGTH && s->resp.left == 0);
+	return !s->resp.reframe && s->resp.in != H1_BODY_NONE &&
+	       !(s->resp.in == H1_BODY_LENGTH && s->resp.left == 0);
 }
 
 static int send_head(struct stream *s, const struct h1_response *resp, bool more)
@@ -128,8 +132,10 @@ static void warn_encoded(struct stream *s)
 	if (state->warned_ms && now < state->warned_ms + WARN_EVERY_MS)
 		return;
 	state->warned_ms = now;
-	log_warn("route %s: upstream %s compresses its event stream (Content-Encoding): passed on as it is, without "
-		 "heartbeats, and clients get events when its compressor flushes; turn compression of text/event-stream off there",
+	log_warn("route %s: upstream %s compresses its event stream (Content-Encoding): passed on as it is, "
+		 "without "
+		 "heartbeats, and clients get events when its compressor flushes; turn compression of "
+		 "text/event-stream off there",
 		s->route->name, s->ctl->upstream_name);
 }
 

@@ -5,7 +5,7 @@
 #include "net/tuning.h"
 #include "stream/stream.h"
 
-#define MAX_ATTEMPTS 4 /* connections tried for one request, the first included */
+#define MAX_ATTEMPTS	4 /* connections tried for one request, the first included */
 #define UPSTREAM_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 void head_on_upstream(struct stream *s);
@@ -78,7 +78,8 @@ static void dial_pick(struct stream *s)
 	/* A kept connection may be closing as we write: only what may be tried again is sent on one. */
 	bool allow_idle = s->idempotent && s->attempts == 0;
 
-	switch (upstreams_pick(s->gen->upstreams, s->route->upstream, &key, allow_idle, &s->lease, &s->waiter)) {
+	switch (upstreams_pick(
+		s->gen->upstreams, s->route->upstream, &key, allow_idle, &s->lease, &s->waiter)) {
 	case PICK_OK:
 		start_connect(s);
 		return;
@@ -154,7 +155,8 @@ void dial_on_timeout(struct stream *s);
 void dial_on_timeout(struct stream *s)
 {
 	if (s->waiting || s->attempts >= MAX_ATTEMPTS) {
-		stream_unreachable(s, 503, SLUICE_BY_TIMEOUT, s->waiting ? "no_server_in_time" : "connect_timeout");
+		stream_unreachable(
+			s, 503, SLUICE_BY_TIMEOUT, s->waiting ? "no_server_in_time" : "connect_timeout");
 		return;
 	}
 	dial_failed(s, "connect_timeout");

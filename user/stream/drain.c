@@ -1,10 +1,12 @@
-/* DRAIN: the answer is whole, the client has yet to take its end. And shutdown: streams are closed one by one over a window. */
+/* DRAIN: the answer is whole, the client has yet to take its end. And shutdown: streams are closed one by one
+ * over a window. */
 #include "base/clock.h"
 #include "base/rng.h"
 #include "stream/stream.h"
 #include <stdio.h>
 
-#define BOUNDARY_POLL_MS 50 /* a stream that is due waits for the end of its event; so often it is looked at */
+#define BOUNDARY_POLL_MS                                                                                     \
+	50 /* a stream that is due waits for the end of its event; so often it is looked at */
 
 void drain_on_client(struct stream *s);
 void drain_on_client(struct stream *s)
@@ -39,8 +41,8 @@ void drain_on_timeout(struct stream *s)
 	stream_end(s, SLUICE_BY_SLOW, "stall");
 }
 
-/* Event streams end at a moment of their own within the window, so that their clients do not all come back at once. Other
- * answers have the whole window to complete. */
+/* Event streams end at a moment of their own within the window, so that their clients do not all come back at
+ * once. Other answers have the whole window to complete. */
 void drain_stream(struct stream *s)
 {
 	uint64_t now = loop_now_ms(s->env->loop), end = s->env->drain_end_ms;
@@ -48,7 +50,8 @@ void drain_stream(struct stream *s)
 	if (s->state != STREAM_COPY && s->state != STREAM_SPLICE && s->state != STREAM_SETTLE &&
 		s->state != STREAM_TUNNEL)
 		return;
-	s->drain_at_ms = s->state != STREAM_TUNNEL && s->resp.events && end > now ? now + rng_below(end - now) : end;
+	s->drain_at_ms =
+		s->state != STREAM_TUNNEL && s->resp.events && end > now ? now + rng_below(end - now) : end;
 	s->drain_at_ms = MAX(s->drain_at_ms, now + 1);
 	if (s->state == STREAM_COPY || s->state == STREAM_SPLICE)
 		deadline_arm(s);
@@ -56,7 +59,8 @@ void drain_stream(struct stream *s)
 		timer_at(s->env->loop, &s->timer, s->drain_at_ms);
 }
 
-/* Cuts it at an event's end, told when to come back; at the window's end wherever it is. Without a last chunk: it was not complete. */
+/* Cuts it at an event's end, told when to come back; at the window's end wherever it is. Without a last
+ * chunk: it was not complete. */
 void drain_due(struct stream *s)
 {
 	uint8_t place = s->resp.sse.place;

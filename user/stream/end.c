@@ -1,5 +1,5 @@
-/* END: whoever ended it, the upstream is let go, the line is logged, the client's connection goes on or closes. And the answers
- * that the relay gives in an upstream's stead. */
+/* END: whoever ended it, the upstream is let go, the line is logged, the client's connection goes on or
+ * closes. And the answers that the relay gives in an upstream's stead. */
 #include "base/clock.h"
 #include "base/rng.h"
 #include "stream/stream.h"
@@ -45,8 +45,9 @@ void stream_drop_upstream(struct stream *s, enum lease_end how)
 
 void stream_release_upstream(struct stream *s)
 {
-	bool reuse = s->up.source.fd >= 0 && s->resp.done && s->up_keep && !s->up_spoilt && !stream_sends(s) && !s->req.abandoned &&
-		     !s->up.fin && !s->up.dead && (!s->up.readable || s->hooked) && !s->env->draining;
+	bool reuse = s->up.source.fd >= 0 && s->resp.done && s->up_keep && !s->up_spoilt &&
+		     !stream_sends(s) && !s->req.abandoned && !s->up.fin && !s->up.dead &&
+		     (!s->up.readable || s->hooked) && !s->env->draining;
 
 	stream_drop_upstream(s, reuse ? LEASE_REUSE : LEASE_CLOSED);
 }
@@ -94,8 +95,8 @@ static void let_client_go(struct stream *s)
 		client_next(c);
 }
 
-/* Part of the answer is lost with this end: nothing may follow it on the connection, and where only a close says that a body
- * has ended, a close would be a lie. */
+/* Part of the answer is lost with this end: nothing may follow it on the connection, and where only a close
+ * says that a body has ended, a close would be a lie. */
 static void cut(struct stream *s, enum sluice_end_by by)
 {
 	s->close_client = true;
@@ -162,7 +163,8 @@ void stream_finish(struct stream *s, enum sluice_end_by by, const char *detail)
 	timer_in(s->env->loop, &s->timer, s->route ? MAX(s->route->timeouts.stall_ms, 1ULL) : 10 * MS_PER_S);
 }
 
-static void reply_with(struct stream *s, struct buf *out, int status, enum sluice_end_by by, const char *detail)
+static void reply_with(
+	struct stream *s, struct buf *out, int status, enum sluice_end_by by, const char *detail)
 {
 	int err;
 
@@ -186,7 +188,8 @@ static void reply_with(struct stream *s, struct buf *out, int status, enum sluic
 void stream_reply(struct stream *s, int status, enum sluice_end_by by, const char *detail, const char *text)
 {
 	_cleanup_buf_ struct buf out = {0};
-	int retry_after = status == 503 ? 1 + (int)rng_below(5) : 0; /* spread, so that a crowd does not return as one */
+	int retry_after = status == 503 ? 1 + (int)rng_below(5)
+					: 0; /* spread, so that a crowd does not return as one */
 
 	/* A body that was not read to its end would be taken for the next request. */
 	if (!s->req.done || s->req.abandoned)
@@ -231,7 +234,8 @@ void stream_unreachable(struct stream *s, int status, enum sluice_end_by by, con
 	static const char text[] = "The upstream gave no usable answer.";
 
 	if (!s->event_request || s->route->error_mode == ERROR_503) {
-		/* 502 and 504 say what went wrong; where nobody was reached it is 503 with a time to come back. */
+		/* 502 and 504 say what went wrong; where nobody was reached it is 503 with a time to come
+		 * back. */
 		stream_reply(s, status, by, detail, text);
 		return;
 	}

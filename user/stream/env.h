@@ -1,5 +1,5 @@
-/* What a worker lends to all its streams: the loop, the settings that new requests get, memory, counters. One per worker,
- * used on its thread only, wired in main/worker.c. */
+/* What a worker lends to all its streams: the loop, the settings that new requests get, memory, counters. One
+ * per worker, used on its thread only, wired in main/worker.c. */
 #ifndef SLUICE_STREAM_ENV_H
 #define SLUICE_STREAM_ENV_H
 
@@ -13,9 +13,10 @@
 
 #define SCRATCH_BYTES (64 * 1024)
 
-/* Connections with an fd above `fd_limit - FD_RESERVE_CLIENTS` are told 503: what is left keeps the live streams' upstreams,
- * logs and admin going. The kernel hands out the lowest free number, so the number tells how many are open. */
-#define FD_RESERVE_CLIENTS 64
+/* Connections with an fd above `fd_limit - FD_RESERVE_CLIENTS` are told 503: what is left keeps the live
+ * streams' upstreams, logs and admin going. The kernel hands out the lowest free number, so the number tells
+ * how many are open. */
+#define FD_RESERVE_CLIENTS   64
 #define FD_RESERVE_UPSTREAMS 16
 
 /* Settings and what was built from them. A reload makes a new one; streams keep theirs alive. */
@@ -24,7 +25,7 @@ struct generation {
 	struct settings *settings;
 	struct upstreams *upstreams;
 	struct route_state {
-		uint32_t streams; /* live now, for max_streams */
+		uint32_t streams;   /* live now, for max_streams */
 		uint64_t warned_ms; /* last warning about this route; the next one keeps a distance */
 	} routes[];
 };
@@ -34,14 +35,14 @@ struct env {
 	struct generation *now; /* of new requests */
 	struct slots slots;
 	struct stream **by_slot; /* slots.count, by slot - slots.first */
-	struct splice *splice; /* NULL: the splice lane is off */
-	struct source notes; /* its ring of this worker; fd -1 without it */
+	struct splice *splice;	 /* NULL: the splice lane is off */
+	struct source notes;	 /* its ring of this worker; fd -1 without it */
 	struct access_log log;
 	struct totals *totals;
 	struct slab streams, clients;
 	struct list all_clients;
-	struct list idle_clients; /* between requests, the longest idle first */
-	char *scratch; /* SCRATCH_BYTES; any callback may use it, none may keep it */
+	struct list idle_clients;  /* between requests, the longest idle first */
+	char *scratch;		   /* SCRATCH_BYTES; any callback may use it, none may keep it */
 	struct h1_request request; /* scratch: the head being looked at */
 	struct h1_response response;
 	int fd_limit;
@@ -53,8 +54,10 @@ struct env {
 };
 
 /* Takes over the caller's reference on `settings`, on error too. */
-must_check int generation_new(struct env *env, struct settings *settings, struct sticky *sticky, struct generation **ret);
-/* Replaced by a reload: its idle connections and health checks end now, its streams go on. Gives up one reference. */
+must_check int generation_new(
+	struct env *env, struct settings *settings, struct sticky *sticky, struct generation **ret);
+/* Replaced by a reload: its idle connections and health checks end now, its streams go on. Gives up one
+ * reference. */
 void generation_retire(struct generation *g);
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation *g);

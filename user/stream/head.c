@@ -1,7 +1,7 @@
 /* READ_HEAD: 1xx heads pass at once, the final one goes to decide(). */
 #include "stream/stream.h"
 
-#define READ_BYTES (16 * 1024)
+#define READ_BYTES   (16 * 1024)
 #define MAX_INTERIMS 32 /* 1xx heads before one final: more is an upstream gone wrong */
 
 static void bad_response(struct stream *s, enum h1_rule rule)
@@ -49,7 +49,8 @@ static void read_heads(struct stream *s, struct slice in)
 		if (rule == H1_OK)
 			rule = h1_response_parse(in.p + skip, len - skip, s->method, resp);
 		/* Nor to half a request. */
-		if (rule == H1_OK && resp->status == 101 && (!s->wants_upgrade || s->req_head_sent < s->req_head.len))
+		if (rule == H1_OK && resp->status == 101 &&
+			(!s->wants_upgrade || s->req_head_sent < s->req_head.len))
 			rule = H1_RULE_UNASKED_101;
 		if (rule != H1_OK) {
 			bad_response(s, rule);

@@ -1,4 +1,5 @@
-/* Heartbeats: comments in a silent stream, only where no client can mistake them for content (http-rules.md). */
+/* Heartbeats: comments in a silent stream, only where no client can mistake them for content (http-rules.md).
+ */
 #include "base/clock.h"
 #include "stream/stream.h"
 

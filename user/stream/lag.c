@@ -19,7 +19,8 @@ static void note_drops(struct stream *s)
 	s->queue_times = times;
 }
 
-/* Payload bytes while the client keeps up, or the rest of an event whose start it already has. Returns what was used. */
+/* Payload bytes while the client keeps up, or the rest of an event whose start it already has. Returns what
+ * was used. */
 static int direct(struct stream *s, const char *p, size_t n, size_t *ret_used)
 {
 	bool ends = false;

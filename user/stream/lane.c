@@ -1,5 +1,6 @@
-/* SPLICE and SETTLE: the kernel carries the body, and the ways into that and out of it. The protocol is kern/splice.h's; here is
- * when each step is taken. A stream is hooked once, and then goes COPY -> SPLICE -> SETTLE -> COPY as often as it takes. */
+/* SPLICE and SETTLE: the kernel carries the body, and the ways into that and out of it. The protocol is
+ * kern/splice.h's; here is when each step is taken. A stream is hooked once, and then goes COPY -> SPLICE ->
+ * SETTLE -> COPY as often as it takes. */
 #include "policy/lane.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -8,13 +9,13 @@
 #define UPSTREAM_COPY_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 /* With EPOLLIN armed every redirected event would wake this process (kernel-facts.md, trap 9). */
 #define UPSTREAM_SPLICE_EVENTS (EPOLLRDHUP | EPOLLET)
-#define SETTLE_MS 1 /* between looks whether the client's TCP has taken over what was redirected */
-#define WATCH_MS 1000 /* between looks whether a stream that receives also delivers */
-#define WATCH_IDLE_MS 8000 /* the same of one that has been silent for a while */
-#define ROOM_MS 2 /* the shortest wait for room in the client's queue */
-#define ROOM_MAX_MS WATCH_IDLE_MS
-#define STUCK_NS (2 * NS_PER_S)
-#define MAX_PUNTS 64 /* times the framing sent us back to copy: then the stream stays there */
+#define SETTLE_MS	       1 /* between looks whether the client's TCP has taken over what was redirected */
+#define WATCH_MS	       1000 /* between looks whether a stream that receives also delivers */
+#define WATCH_IDLE_MS	       8000 /* the same of one that has been silent for a while */
+#define ROOM_MS		       2    /* the shortest wait for room in the client's queue */
+#define ROOM_MAX_MS	       WATCH_IDLE_MS
+#define STUCK_NS	       (2 * NS_PER_S)
+#define MAX_PUNTS	       64 /* times the framing sent us back to copy: then the stream stays there */
 
 static uint32_t slot_of(const struct stream *s)
 {
@@ -76,8 +77,8 @@ static enum sluice_framing framing_of(const struct stream *s)
 	}
 }
 
-/* Where the body stands. Negative: the kernel cannot go on from there now; what changes that comes with an event, but for
- * -EBUSY: the client's queue drains below the kernel's mark without one. */
+/* Where the body stands. Negative: the kernel cannot go on from there now; what changes that comes with an
+ * event, but for -EBUSY: the client's queue drains below the kernel's mark without one. */
 static int stands_at(struct stream *s, struct sluice_track *ret)
 {
 	struct splice *k = s->env->splice;
@@ -91,8 +92,8 @@ static int stands_at(struct stream *s, struct sluice_track *ret)
 	return splice_roomy(k, slot_of(s)) ? 0 : -EBUSY;
 }
 
-/* Silence behind a spill must not keep the stream here. A client that takes its time costs a look ever more rarely: after as long again
- * as it has taken nothing. */
+/* Silence behind a spill must not keep the stream here. A client that takes its time costs a look ever more
+ * rarely: after as long again as it has taken nothing. */
 static void ask_later(struct stream *s)
 {
 	uint64_t now = loop_now_ms(s->env->loop), last = s->ctl->last_out_ns / NS_PER_MS;
@@ -116,7 +117,8 @@ static void not_engaged(struct stream *s, int err)
 	}
 }
 
-/* Bytes came to userspace while the kernel took over, and it may have carried some before them: the way back is the usual one. */
+/* Bytes came to userspace while the kernel took over, and it may have carried some before them: the way back
+ * is the usual one. */
 static void not_resumed(struct stream *s)
 {
 	s->after = AFTER_READ;
@@ -134,9 +136,11 @@ void lane_try(struct stream *s)
 	int err;
 
 	if (s->lane_best != SLUICE_LANE_SPLICE || s->state != STREAM_COPY || stream_sends(s) || s->up.fin ||
-		s->up.dead || s->up.readable || backlog_len(&s->to_client) || lag_active(s) || s->resp.reframe)
+		s->up.dead || s->up.readable || backlog_len(&s->to_client) || lag_active(s) ||
+		s->resp.reframe)
 		return;
-	/* First what needs no change of events: changing them back makes an event, and that would end up here again. */
+	/* First what needs no change of events: changing them back makes an event, and that would end up here
+	 * again. */
 	err = stands_at(s, &at);
 	if (err == -EBUSY)
 		ask_later(s);
@@ -155,7 +159,8 @@ void lane_try(struct stream *s)
 	stream_move(s, STREAM_SPLICE);
 	s->watch_ms = loop_now_ms(loop) + WATCH_MS;
 	deadline_arm(s);
-	/* A note of the time before we listened to it is not repeated. Not looked at from here: this may be deep in such a look. */
+	/* A note of the time before we listened to it is not repeated. Not looked at from here: this may be
+	 * deep in such a look. */
 	if (splice_next(k, slot_of(s)) != SPLICE_CARRIED)
 		task_next_turn(loop, &s->again);
 }
@@ -174,7 +179,8 @@ static void arrive(struct stream *s)
 	enum lane_after after = s->after;
 
 	splice_track_take(s->env->splice, slot_of(s), &s->resp.chunk, &s->resp.sse, &s->resp.left);
-	/* The upstream's FIN may be seen before the note of the body's end, which it does not make less of an end. */
+	/* The upstream's FIN may be seen before the note of the body's end, which it does not make less of an
+	 * end. */
 	if (after == AFTER_END || body_is_done(s)) {
 		copy_complete(s);
 		return;
@@ -194,7 +200,8 @@ static void arrive(struct stream *s)
 	}
 }
 
-/* Userspace may write only when all that was redirected has reached the client's TCP: else it would overtake. */
+/* Userspace may write only when all that was redirected has reached the client's TCP: else it would overtake.
+ */
 static void settle(struct stream *s)
 {
 	if (splice_drained(s->env->splice, slot_of(s))) {
@@ -229,8 +236,8 @@ void settle_on_timeout(struct stream *s)
 	settle(s);
 }
 
-/* Why bytes came to us instead of to the client. By the record's counters: `why` is the last segment's, and behind a spill the
- * next ones are held back for another reason. */
+/* Why bytes came to us instead of to the client. By the record's counters: `why` is the last segment's, and
+ * behind a spill the next ones are held back for another reason. */
 static void note_reason(struct stream *s)
 {
 	struct sluice_ctl *c = s->ctl;
@@ -268,7 +275,8 @@ void lane_look(struct stream *s)
 void splice_on_upstream(struct stream *s);
 void splice_on_upstream(struct stream *s)
 {
-	/* EPOLLRDHUP may come before the verdict saw the last bytes: recv() tells in what order they are (trap 17). */
+	/* EPOLLRDHUP may come before the verdict saw the last bytes: recv() tells in what order they are
+	 * (trap 17). */
 	if (s->up.fin || s->up.dead)
 		lane_leave(s, AFTER_FIN);
 }
@@ -285,7 +293,8 @@ void lane_watch(struct stream *s, uint64_t now)
 		return;
 	if (splice_stuck(k, slot_of(s), now * NS_PER_MS) < STUCK_NS)
 		return;
-	log_warn("stream %llu: the kernel received and did not deliver for 2 s; back to the copy lane for good",
+	log_warn("stream %llu: the kernel received and did not deliver for 2 s; back to the copy lane for "
+		 "good",
 		(unsigned long long)s->ctl->id);
 	s->env->totals->watchdogs++;
 	s->lane_best = SLUICE_LANE_COPY;

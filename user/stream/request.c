@@ -1,4 +1,5 @@
-/* READ_REQUEST and ROUTE: a whole head becomes a stream, is checked, routed, and rewritten for the upstream. */
+/* READ_REQUEST and ROUTE: a whole head becomes a stream, is checked, routed, and rewritten for the upstream.
+ */
 #include "base/clock.h"
 #include "net/addr.h"
 #include "policy/pick_key.h"
@@ -108,7 +109,8 @@ static void plan_body(struct stream *s, const struct h1_request *req)
 {
 	s->req.framing = req->framing;
 	s->req.left = req->content_length;
-	s->req.done = req->framing == H1_BODY_NONE || (req->framing == H1_BODY_LENGTH && !req->content_length);
+	s->req.done =
+		req->framing == H1_BODY_NONE || (req->framing == H1_BODY_LENGTH && !req->content_length);
 	if (req->framing == H1_BODY_CHUNKED)
 		chunk_init(&s->req.chunk);
 }
@@ -206,7 +208,8 @@ static void route_request(struct stream *s, const struct h1_request *req, size_t
 	s->route = route_find(s->gen->settings, req);
 	if (!s->route) {
 		buf_drop(&c->in, head_len);
-		stream_reply(s, 404, SLUICE_BY_REFUSED, "no_route", "No route matches this host, path and method.");
+		stream_reply(s, 404, SLUICE_BY_REFUSED, "no_route",
+			"No route matches this host, path and method.");
 		return;
 	}
 	ctl_begin(s->ctl);
@@ -221,7 +224,8 @@ static void route_request(struct stream *s, const struct h1_request *req, size_t
 		overload(s, "memory");
 		return;
 	}
-	/* The head's bytes are used up; req points into them, so this comes last. An idle stream keeps no memory for it. */
+	/* The head's bytes are used up; req points into them, so this comes last. An idle stream keeps no
+	 * memory for it. */
 	buf_drop(&c->in, head_len);
 	if (!c->in.len)
 		buf_reset(&c->in);

@@ -1,10 +1,11 @@
-/* SEND_REQUEST: the head and the body go up as they come. The body goes on being sent while an answer comes down. */
+/* SEND_REQUEST: the head and the body go up as they come. The body goes on being sent while an answer comes
+ * down. */
 #include "stream/stream.h"
 #include <sys/socket.h>
 
-#define READ_BYTES (16 * 1024)
-#define MOVES_A_TURN 4 /* then the other streams have their turn */
-#define CHUNK_COST 5 /* bytes of framing that a chunk has at least */
+#define READ_BYTES	   (16 * 1024)
+#define MOVES_A_TURN	   4		/* then the other streams have their turn */
+#define CHUNK_COST	   5		/* bytes of framing that a chunk has at least */
 #define CHUNK_OVERHEAD_MAX (100 * 1024) /* framing may outweigh payload by so much */
 
 void head_on_upstream(struct stream *s);
@@ -32,8 +33,8 @@ static int send_head(struct stream *s)
 
 		if (!s->up.writable)
 			return 0;
-		n = send(s->up.source.fd, s->req_head.data + s->req_head_sent, s->req_head.len - s->req_head_sent,
-			MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+		n = send(s->up.source.fd, s->req_head.data + s->req_head_sent,
+			s->req_head.len - s->req_head_sent, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN)
@@ -53,7 +54,8 @@ static int put_up(struct stream *s, const char *p, size_t n)
 	return err ? err : backlog_flush(&s->to_up, &s->up);
 }
 
-/* One data chunk of our own for each run of payload: sizes are written anew, extensions and trailers end here. */
+/* One data chunk of our own for each run of payload: sizes are written anew, extensions and trailers end
+ * here. */
 static int put_chunk(struct stream *s, struct slice payload)
 {
 	char head[CHUNK_HEAD_MAX];
@@ -76,7 +78,8 @@ static int feed_chunked(struct stream *s, const char *p, size_t n, size_t *ret_u
 
 		*ret_used += step.used;
 		s->req.bytes += step.payload.n;
-		/* The reader counts extensions only: an event source may send crumbs for hours. A request may not. */
+		/* The reader counts extensions only: an event source may send crumbs for hours. A request may
+		 * not. */
 		if (r->chunks * CHUNK_COST > CHUNK_OVERHEAD_MAX + s->req.bytes) {
 			r->state = CHUNK_BAD;
 			r->bad = H1_RULE_CHUNK_OVERHEAD;
@@ -110,7 +113,8 @@ static void refuse_body(struct stream *s, enum h1_rule rule)
 	s->close_client = true;
 	stream_drop_upstream(s, LEASE_CLOSED);
 	if (s->state == STREAM_SEND_REQUEST || s->state == STREAM_READ_HEAD)
-		stream_reply(s, h1_rule_status(rule), SLUICE_BY_REFUSED, h1_rule_label(rule), h1_rule_text(rule));
+		stream_reply(
+			s, h1_rule_status(rule), SLUICE_BY_REFUSED, h1_rule_label(rule), h1_rule_text(rule));
 	else
 		stream_end(s, SLUICE_BY_REFUSED, h1_rule_label(rule));
 }
@@ -128,8 +132,8 @@ static bool body_is_bad(struct stream *s)
 	return false;
 }
 
-/* One portion of the body, from what was read before or from the socket. 1: go on, 0: wait, negative: upstream broke,
- * -ECANCELED: the stream has ended. */
+/* One portion of the body, from what was read before or from the socket. 1: go on, 0: wait, negative:
+ * upstream broke, -ECANCELED: the stream has ended. */
 static int move_some(struct stream *s)
 {
 	struct client *c = s->client;
@@ -254,5 +258,6 @@ void send_on_timeout(struct stream *s)
 	if (upstream_full)
 		stream_unreachable(s, 504, SLUICE_BY_TIMEOUT, "upstream_stalled");
 	else
-		stream_reply(s, 408, SLUICE_BY_TIMEOUT, "request_body", "The request body did not come in time.");
+		stream_reply(
+			s, 408, SLUICE_BY_TIMEOUT, "request_body", "The request body did not come in time.");
 }

@@ -1,5 +1,5 @@
-/* `sndbuf: auto`: the client's send buffer starts small and follows what the client can take, so that a fast and far client is not
- * held back and a stalled one still shows at once. */
+/* `sndbuf: auto`: the client's send buffer starts small and follows what the client can take, so that a fast
+ * and far client is not held back and a stalled one still shows at once. */
 #include "base/clock.h"
 #include "net/tuning.h"
 #include "stream/stream.h"
@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#define SNDBUF_START (16 * 1024)
+#define SNDBUF_START   (16 * 1024)
 #define ADAPT_EVERY_MS 100
 
 unsigned sndbuf_first(const struct stream *s)

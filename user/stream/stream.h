@@ -1,6 +1,6 @@
-/* One stream: a request and its answer, from the first byte of the head to the line in the access log. Owned by its client
- * connection's worker; freed at the end of the loop's turn in which it ended. The files of this room are its steps, in the order
- * of states.def. Private to stream/; other rooms use client.h. */
+/* One stream: a request and its answer, from the first byte of the head to the line in the access log. Owned
+ * by its client connection's worker; freed at the end of the loop's turn in which it ended. The files of this
+ * room are its steps, in the order of states.def. Private to stream/; other rooms use client.h. */
 #ifndef SLUICE_STREAM_STREAM_H
 #define SLUICE_STREAM_STREAM_H
 
@@ -18,9 +18,9 @@ enum stream_state {
 
 /* What a stream leaves the splice lane for. */
 enum lane_after {
-	AFTER_READ, /* bytes came to userspace: the client lags, or the framing needs a look */
-	AFTER_FIN, /* the upstream has ended its side */
-	AFTER_END, /* the body's end was redirected */
+	AFTER_READ,	/* bytes came to userspace: the client lags, or the framing needs a look */
+	AFTER_FIN,	/* the upstream has ended its side */
+	AFTER_END,	/* the body's end was redirected */
 	AFTER_DEADLINE, /* something is due: a heartbeat, a timeout, the drain */
 };
 
@@ -39,7 +39,7 @@ static inline size_t backlog_len(const struct backlog *b)
 struct wire {
 	struct source source;
 	bool readable, writable;
-	bool fin; /* EPOLLRDHUP: the peer will send no more */
+	bool fin;  /* EPOLLRDHUP: the peer will send no more */
 	bool dead; /* EPOLLHUP or EPOLLERR */
 };
 
@@ -53,17 +53,17 @@ struct client {
 	struct env *env;
 	struct stream *stream;
 	struct timer timer; /* head timeout, keep-alive, lingering close */
-	struct task again; /* looks at a pipelined request in the next turn */
+	struct task again;  /* looks at a pipelined request in the next turn */
 	struct task free_task;
-	struct buf in; /* read and not yet used: a partial head, a body's start, a pipelined request */
+	struct buf in;	     /* read and not yet used: a partial head, a body's start, a pipelined request */
 	struct h1_scan scan; /* of the head in `in` */
 	struct sluice_addr addr;
 	uint64_t first_byte_ns; /* of the request being read; 0: none yet */
 	uint32_t requests;
 	bool is_unix;
-	bool trusted; /* in trusted_proxies */
-	bool proxy_header; /* a PROXY protocol header is still to come */
-	bool lingering; /* our side is shut; reads and discards until the peer closes */
+	bool trusted;	      /* in trusted_proxies */
+	bool proxy_header;    /* a PROXY protocol header is still to come */
+	bool lingering;	      /* our side is shut; reads and discards until the peer closes */
 	bool reset_when_sent; /* lingering until the last byte was acknowledged, then a reset */
 	bool closed;
 	unsigned sndbuf; /* SO_SNDBUF that was set; 0: never */
@@ -73,21 +73,22 @@ struct client {
 /* The request's body on its way up. */
 struct request_body {
 	enum h1_framing framing;
-	uint64_t left; /* H1_BODY_LENGTH */
+	uint64_t left;		   /* H1_BODY_LENGTH */
 	struct chunk_reader chunk; /* H1_BODY_CHUNKED */
-	uint64_t bytes; /* of payload, taken so far */
-	bool done; /* all of it was taken from the client */
-	bool abandoned; /* the upstream takes no more of it: answered early, or broke */
+	uint64_t bytes;		   /* of payload, taken so far */
+	bool done;		   /* all of it was taken from the client */
+	bool abandoned;		   /* the upstream takes no more of it: answered early, or broke */
 };
 
 /* The response's body on its way down. */
 struct response_body {
 	enum h1_framing in, out; /* upstream's framing, and the client's */
 	bool reframe; /* payload is taken out of its chunks, and put into new ones when `out` is CHUNKED */
-	bool drops; /* policy `drop` may leave events out: then `reframe` comes and goes with the client's lag */
-	bool events; /* is an event stream whose text can be read: counted, heartbeats */
-	bool stream; /* treated as one: never idle-cut early, small send buffer */
-	bool done; /* the framing said that this was the end */
+	bool drops; /* policy `drop` may leave events out: then `reframe` comes and goes with the client's lag
+		     */
+	bool events;   /* is an event stream whose text can be read: counted, heartbeats */
+	bool stream;   /* treated as one: never idle-cut early, small send buffer */
+	bool done;     /* the framing said that this was the end */
 	uint64_t left; /* H1_BODY_LENGTH */
 	struct chunk_reader chunk;
 	struct sse_scan sse;
@@ -96,12 +97,12 @@ struct response_body {
 struct stream {
 	struct env *env;
 	struct client *client;
-	struct generation *gen; /* a reference */
+	struct generation *gen;		    /* a reference */
 	const struct route_settings *route; /* of gen->settings; NULL before ROUTE */
-	struct sluice_ctl *ctl; /* its record */
-	bool ctl_private; /* no slot was free: the record is on the heap, for the 503's log line */
+	struct sluice_ctl *ctl;		    /* its record */
+	bool ctl_private;   /* no slot was free: the record is on the heap, for the 503's log line */
 	struct timer timer; /* the state's next deadline; see each state's on_timeout */
-	struct task again; /* goes on reading a busy upstream after the others had their turn */
+	struct task again;  /* goes on reading a busy upstream after the others had their turn */
 	struct task free_task;
 	enum stream_state state;
 
@@ -111,21 +112,22 @@ struct stream {
 	bool waiting; /* in `waiter`'s queue */
 	bool up_connected;
 	bool up_reused; /* a kept-alive connection: may turn out dead */
-	bool up_keep; /* the response head allows reuse */
+	bool up_keep;	/* the response head allows reuse */
 	bool up_spoilt; /* bytes behind the response, or an end that was not clean: never reused */
 	uint64_t tried; /* servers, for pick_key */
 	unsigned attempts;
-	int fail_status; /* of the last attempt that failed, for the answer when no server is left; 0: none yet */
+	int fail_status; /* of the last attempt that failed, for the answer when no server is left; 0: none
+			    yet */
 	const char *fail_detail;
 
 	enum h1_method method;
-	uint8_t minor; /* client's HTTP/1.minor */
-	bool keep_alive; /* the client's connection may carry another request */
+	uint8_t minor;	    /* client's HTTP/1.minor */
+	bool keep_alive;    /* the client's connection may carry another request */
 	bool event_request; /* Accept says text/event-stream, or the route streams */
 	bool wants_upgrade;
-	bool idempotent; /* may be tried again: no body, and GET, HEAD, OPTIONS, PUT or DELETE */
+	bool idempotent;	 /* may be tried again: no body, and GET, HEAD, OPTIONS, PUT or DELETE */
 	struct slice pick_value; /* in `kept`: what balances */
-	struct buf kept; /* pick value and query, until the end */
+	struct buf kept;	 /* pick value and query, until the end */
 	size_t query_at;
 	struct buf req_head; /* head for the upstream; kept until a response byte came, for another try */
 	size_t req_head_sent;
@@ -137,27 +139,29 @@ struct stream {
 	unsigned interims; /* 1xx heads so far */
 	struct response_body resp;
 	struct backlog to_client;
-	bool tunnel_down_done; /* TUNNEL: the upstream has ended its side */
+	bool tunnel_down_done;	   /* TUNNEL: the upstream has ended its side */
 	struct event_queue *queue; /* policy drop, while the client lags */
 	uint64_t queue_dropped, queue_times;
 
 	enum sluice_lane lane_best; /* where it travels when nothing is in the way */
-	bool hooked; /* its sockets are in the sockmaps */
-	enum lane_after after; /* SETTLE: what it left SPLICE for */
-	uint64_t settle_ms; /* since when */
-	uint64_t watch_ms; /* SPLICE: the watchdog's next look; COPY: whether the client's queue has room for the kernel, 0: not asked */
-	unsigned punts; /* times that the framing needed userspace */
+	bool hooked;		    /* its sockets are in the sockmaps */
+	enum lane_after after;	    /* SETTLE: what it left SPLICE for */
+	uint64_t settle_ms;	    /* since when */
+	uint64_t watch_ms;  /* SPLICE: the watchdog's next look; COPY: whether the client's queue has room for
+			       the kernel, 0: not asked */
+	unsigned punts;	    /* times that the framing needed userspace */
 	uint64_t sndbuf_ms; /* last look at the send buffer's size */
-	uint64_t max_age_ms; /* absolute; 0: none */
+	uint64_t max_age_ms;  /* absolute; 0: none */
 	uint64_t drain_at_ms; /* absolute; 0: not draining */
-	uint64_t progress_ms; /* last byte of the request body from the client, or of anything while flushing */
-	uint64_t sent_ms; /* request fully sent: the head timeout counts from here */
+	uint64_t progress_ms; /* last byte of the request body from the client, or of anything while flushing
+			       */
+	uint64_t sent_ms;     /* request fully sent: the head timeout counts from here */
 	uint64_t heartbeat_tried_ms; /* no safe place then: not tried again before an interval passed */
 	enum sluice_end_by end_by;
-	const char *detail; /* static text for the log */
+	const char *detail;	 /* static text for the log */
 	enum stream_state phase; /* where it stood when its end was decided */
-	bool close_client; /* after the reply: close, do not read another request */
-	bool abort_client; /* close with a reset, so that a close-delimited body looks truncated */
+	bool close_client;	 /* after the reply: close, do not read another request */
+	bool abort_client;	 /* close with a reset, so that a close-delimited body looks truncated */
 	bool logged_open;
 	bool counted_route;
 };
@@ -176,7 +180,8 @@ void stream_upstream_ready(struct source *source, uint32_t events);
 void wire_note(struct wire *w, uint32_t events);
 
 /* ---- end.c */
-/* The stream is over: closes the upstream, logs, and lets the client's connection go on or close. `detail` is static. */
+/* The stream is over: closes the upstream, logs, and lets the client's connection go on or close. `detail` is
+ * static. */
 void stream_end(struct stream *s, enum sluice_end_by by, const char *detail);
 /* Writing to the client failed with `err`: it has gone, or memory has. */
 void stream_lost(struct stream *s, int err);
@@ -201,7 +206,8 @@ void request_timed_out(struct client *c);
 void client_next(struct client *c);
 enum client_close {
 	CLIENT_CLOSE,
-	CLIENT_LINGER, /* the same, while bytes of a request may still be on their way: they are thrown away */
+	CLIENT_LINGER, /* the same, while bytes of a request may still be on their way: they are thrown away
+			*/
 	CLIENT_RESET,
 	CLIENT_RESET_WHEN_SENT,
 };
@@ -210,7 +216,8 @@ void client_close(struct client *c, enum client_close how);
 ssize_t wire_recv(struct wire *w, void *p, size_t n);
 /* ---- dial.c */
 void dial_begin(struct stream *s);
-/* The connection failed before a response byte: another try if that is allowed, else the route's error answer. */
+/* The connection failed before a response byte: another try if that is allowed, else the route's error
+ * answer. */
 void dial_failed(struct stream *s, const char *detail);
 /* ---- send.c */
 void send_begin(struct stream *s);
@@ -246,7 +253,8 @@ void lane_look(struct stream *s);
 void lane_watch(struct stream *s, uint64_t now_ms);
 /* For splice_notes_read(); `arg` is the env. */
 void lane_on_note(void *arg, uint32_t slot);
-/* Takes the sockets out of the maps; `complete`: the body ended and both may live on. False: the upstream must be closed. */
+/* Takes the sockets out of the maps; `complete`: the body ended and both may live on. False: the upstream
+ * must be closed. */
 bool lane_unhook(struct stream *s, bool complete);
 /* Last byte from the upstream and to the client, whoever carried it. */
 uint64_t stream_last_in_ns(const struct stream *s);
@@ -259,7 +267,8 @@ void sndbuf_adapt(struct stream *s);
 uint64_t heart_due_ms(const struct stream *s);
 /* Writes one if this is a safe place. */
 void heart_beat(struct stream *s);
-/* Writes an event-stream comment or field block of the relay's own, framed as the response is. False: not a safe place. */
+/* Writes an event-stream comment or field block of the relay's own, framed as the response is. False: not a
+ * safe place. */
 bool heart_inject(struct stream *s, struct slice text);
 /* ---- out.c: bytes to the client */
 /* Sends, and keeps what the socket does not take. Negative: the client is gone. */

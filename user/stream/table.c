@@ -40,8 +40,8 @@ static const struct state_row {
 void stream_move(struct stream *s, enum stream_state next)
 {
 	if (next != STREAM_END && !(table[s->state].next & (1u << next))) {
-		log_error("stream %llu: no way from %s to %s; please report this", (unsigned long long)s->ctl->id,
-			table[s->state].name, table[next].name);
+		log_error("stream %llu: no way from %s to %s; please report this",
+			(unsigned long long)s->ctl->id, table[s->state].name, table[next].name);
 		abort();
 	}
 	/* Where it stood when its end was decided is what the log calls the phase. */
@@ -72,12 +72,13 @@ void stream_client_ready(struct stream *s)
 {
 	const struct state_row *row = &table[s->state];
 	const struct wire *w = &s->client->wire;
-	/* With both sides of a tunnel's socket shut it is "hung up", and may still hold the client's last bytes. */
+	/* With both sides of a tunnel's socket shut it is "hung up", and may still hold the client's last
+	 * bytes. */
 	bool dead = w->dead && !(s->state == STREAM_TUNNEL && s->tunnel_down_done && w->fin);
 
 	/* Once its answer is whole a client may shut its side; before that it has gone away. */
 	if (dead || (w->fin && s->state != STREAM_REPLY && s->state != STREAM_DRAIN &&
-			       s->state != STREAM_TUNNEL)) {
+			    s->state != STREAM_TUNNEL)) {
 		stream_end(s, SLUICE_BY_CLIENT, dead ? "reset" : "closed");
 		return;
 	}

@@ -1,9 +1,10 @@
-/* TUNNEL: after a 101 both sides talk as they like (WebSocket); bytes are copied both ways, each with backpressure. */
+/* TUNNEL: after a 101 both sides talk as they like (WebSocket); bytes are copied both ways, each with
+ * backpressure. */
 #include "base/clock.h"
 #include "stream/stream.h"
 #include <sys/socket.h>
 
-#define READ_BYTES (16 * 1024)
+#define READ_BYTES   (16 * 1024)
 #define READS_A_TURN 8
 
 /* Notes whose fault it is. */
@@ -15,7 +16,8 @@ static int broke(struct wire *w, int err)
 }
 
 /* One direction. 1: wait for events, 0: its source has ended and all was passed on, negative: broken. */
-static int move(struct stream *s, struct wire *from, struct wire *to, struct backlog *backlog, uint64_t *count)
+static int move(
+	struct stream *s, struct wire *from, struct wire *to, struct backlog *backlog, uint64_t *count)
 {
 	for (int reads = 0;; reads++) {
 		ssize_t n;
@@ -133,5 +135,6 @@ void tunnel_on_timeout(struct stream *s)
 		stream_end(s, SLUICE_BY_TIMEOUT, "tunnel_idle");
 	else if (limit)
 		timer_at(s->env->loop, &s->timer,
-			s->drain_at_ms ? MIN(s->drain_at_ms, s->progress_ms + limit) : s->progress_ms + limit);
+			s->drain_at_ms ? MIN(s->drain_at_ms, s->progress_ms + limit)
+				       : s->progress_ms + limit);
 }
