@@ -59,11 +59,12 @@ __noinline __u32 scan_bytes(__u64 word, __u32 row, __u32 skip)
 	__u32 events = 0;
 
 	for (__u32 i = 0; i < 8; i++, word >>= 8) {
-		__u64 at = (__u64)row * SSE_CLASSES | sse_class[(word & 0xff) | ((i - skip) >> 31 << 8)];
+		__u64 at = (word & 0xff) | ((__u64)i - skip) >> 63 << 8;
 		__u32 next;
 
-		/* The verifier of 6.1 loses the bounds in the sum; the compiler must not know that the mask
-		 * changes nothing. */
+		/* The verifier of 6.1 loses the bounds in the sums; the compiler must not know that the masks change nothing. */
+		asm volatile("" : "+r"(at));
+		at = sse_class[at & 0x1ff] | (__u64)row * SSE_CLASSES;
 		asm volatile("" : "+r"(at));
 		next = sse_next[at & (SSE_ROWS * SSE_CLASSES - 1)];
 		events += next >> 7;

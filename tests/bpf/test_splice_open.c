@@ -95,6 +95,7 @@ static void test_owner(void **state)
 		pause();
 	}
 	close(stay[0]);
+	close(ready[1]);
 	assert_int_equal(read(ready[0], &c, 1), 1);
 	assert_int_equal(open_pinned(&k, false, why, sizeof(why)), -EBUSY);
 	assert_non_null(strstr(why, DIR_PATH));
@@ -110,7 +111,6 @@ static void test_owner(void **state)
 	splice_close(k);
 	assert_int_equal(pins_there(), 0);
 	close(ready[0]);
-	close(ready[1]);
 }
 
 /* USR2: the new one's pins stand at the path; the old one goes on by its fds and leaves them alone when it

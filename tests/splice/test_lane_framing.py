@@ -142,7 +142,7 @@ def test_trailers_and_odd_ends(rig, last):
 
 @pytest.mark.parametrize(
     "bad",
-    [b"xyz\r\n", b"5\ndata", b"3\r\nabcd\r\n", b"-1\r\n", b"5\r\nabcdeX\r\n", b"ffffffffffffffffff\r\n", b"\r\n", b"0x5\r\n", b"0\r\nX Y\r\n\r\n"],
+    [b"xyz\r\n", b"5\ndata", b"3\r\nabcd\r\n", b"-1\r\n", b"5\r\nabcdeX\r\n", b"ffffffffffffffffff\r\n", b"\r\n", b"0x5\r\n", b"0\r\nX Y\r\n\r\n", b"0\r\n\n\n", b"0\r\n\rX"],
 )
 def test_bad_framing_is_never_passed_on_as_whole(rig, bad):
     """An upstream that breaks its framing in mid-stream: the client is cut off, and must see that."""

@@ -11,6 +11,14 @@ static void bad_response(struct stream *s, enum h1_rule rule)
 	stream_unreachable(s, 502, SLUICE_BY_BAD_RESPONSE, h1_rule_label(rule));
 }
 
+/* The scan judges the head's size: what cannot be kept is for want of memory. */
+static void no_memory(struct stream *s)
+{
+	s->env->totals->overloads++;
+	stream_drop_upstream(s, LEASE_CLOSED);
+	stream_unreachable(s, 503, SLUICE_BY_OVERLOAD, "memory");
+}
+
 /* False: the stream has ended. */
 static bool pass_interim(struct stream *s, const struct h1_response *resp)
 {
@@ -70,7 +78,7 @@ static void read_heads(struct stream *s, struct slice in)
 	if (s->resp_in.len)
 		buf_drop(&s->resp_in, s->resp_in.len - in.n);
 	else if (in.n && buf_append(&s->resp_in, in.p, in.n))
-		bad_response(s, H1_RULE_HEAD_TOO_LARGE);
+		no_memory(s);
 }
 
 static void upstream_closed(struct stream *s, int err)
@@ -98,7 +106,7 @@ void head_on_upstream(struct stream *s)
 		if (s->resp_in.len == 0) {
 			read_heads(s, (struct slice){s->env->scratch, (size_t)n});
 		} else if (buf_append(&s->resp_in, s->env->scratch, (size_t)n)) {
-			bad_response(s, H1_RULE_HEAD_TOO_LARGE);
+			no_memory(s);
 		} else {
 			read_heads(s, buf_slice(&s->resp_in));
 		}

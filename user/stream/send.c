@@ -106,17 +106,22 @@ static int feed(struct stream *s, const char *p, size_t n, size_t *ret_used)
 	return put_up(s, p, *ret_used);
 }
 
-/* The client broke the body's framing, or its limit: 4xx while there is no answer yet, else the end. */
-static void refuse_body(struct stream *s, enum h1_rule rule)
+/* The request will never be whole upstream: an answer of our own while there is no other yet, else the end. */
+static void give_up(struct stream *s, int status, enum sluice_end_by by, const char *detail, const char *text)
 {
-	s->env->totals->refused[rule]++;
 	s->close_client = true;
 	stream_drop_upstream(s, LEASE_CLOSED);
 	if (s->state == STREAM_SEND_REQUEST || s->state == STREAM_READ_HEAD)
-		stream_reply(
-			s, h1_rule_status(rule), SLUICE_BY_REFUSED, h1_rule_label(rule), h1_rule_text(rule));
+		stream_reply(s, status, by, detail, text);
 	else
-		stream_end(s, SLUICE_BY_REFUSED, h1_rule_label(rule));
+		stream_end(s, by, detail);
+}
+
+/* The client broke the body's framing, or its limit. */
+static void refuse_body(struct stream *s, enum h1_rule rule)
+{
+	s->env->totals->refused[rule]++;
+	give_up(s, h1_rule_status(rule), SLUICE_BY_REFUSED, h1_rule_label(rule), h1_rule_text(rule));
 }
 
 static bool body_is_bad(struct stream *s)
@@ -194,6 +199,11 @@ bool send_pump(struct stream *s)
 	}
 	if (done == -ECANCELED)
 		return false;
+	if (done == -ENOMEM || done == -ENOBUFS) {
+		s->env->totals->overloads++;
+		give_up(s, 503, SLUICE_BY_OVERLOAD, "memory", "The proxy is at its limit; try again shortly.");
+		return false;
+	}
 	if (done < 0) {
 		if (s->state == STREAM_SEND_REQUEST && !s->req.bytes && !s->up.readable) {
 			dial_failed(s, "send");
