@@ -183,6 +183,14 @@ static void test_watchdog(void **state)
 	assert_int_equal(splice_stuck(k, SLOT, now + 23 * NS_PER_S), 2 * NS_PER_S);
 	c->written--;
 	assert_int_equal(splice_stuck(k, SLOT, now + 24 * NS_PER_S), 0);
+	/* Passed bytes that nobody was told of; here, because nobody reads the ring. */
+	bpf_map_delete_elem(k->target_fd, &(uint32_t){SLOT});
+	origin_send(&g, "0123456789", 10);
+	usleep(2000);
+	assert_int_equal(splice_stuck(k, SLOT, now + 30 * NS_PER_S), 0);
+	assert_int_equal(splice_stuck(k, SLOT, now + 33 * NS_PER_S), 3 * NS_PER_S);
+	relay_disengage(&g.relay);
+	assert_int_equal(splice_stuck(k, SLOT, now + 34 * NS_PER_S), 0);
 	rig_close(&g);
 }
 

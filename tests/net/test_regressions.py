@@ -1,11 +1,15 @@
 """Faults that were found once, each by its own reproduction: none of them may come back."""
 
+import fcntl
 import socket
+import struct
+import termios
 import threading
 import time
 
 import pytest
 from lib.origin import OK, answer
+from lib.proc import wait_for
 from lib.turns import Stopped
 from lib.wire import LAST_CHUNK, chunk, event_request, request
 
@@ -143,44 +147,39 @@ def test_flood_behind_a_refused_request(rig):
 PIECE = b"x" * 16384
 
 
-def upload(rig, relay, origin, pieces, most):
-    """Sends that many pieces of a body of `most`, each when the relay has taken the one before, to an origin that reads nothing.
-    Returns client, up, pieces taken, bytes of them that wait in the relay itself."""
+def upload(rig, relay, origin, pieces):
+    """Sends a body, each piece when the relay has taken the one before, to an origin that reads nothing, until bytes of it have to
+    wait in the relay. Returns client, up, pieces sent."""
     client = rig.connect(relay.addr)
-    client.send(request("POST", fields=(("Content-Length", str(most * len(PIECE))),)))
+    client.send(request("POST", fields=(("Content-Length", str(pieces * len(PIECE))),)))
     up = origin.accept()
-    ours, theirs, taken = client.sock.getsockname()[1], relay.addr[1], 0
-    while taken < pieces:
+    ours, theirs = client.sock.getsockname()[1], relay.addr[1]
+    for n in range(1, pieces + 1):
         client.send(PIECE)
-        stop = time.monotonic() + 0.1
-        while queues(ours, theirs)[0] or queues(theirs, ours)[1]:
-            if time.monotonic() > stop:
-                return client, up, taken, 0
-        taken += 1
-    time.sleep(0.05)
-    return client, up, taken, taken * len(PIECE) - queues(up.peer[1], origin.port)[0] - queues(origin.port, up.peer[1])[1]
+        wait_for(lambda: not queues(ours, theirs)[0] and not queues(theirs, ours)[1], why="piece taken")
+        time.sleep(0.02)
+        unread = struct.unpack("i", fcntl.ioctl(up.sock, termios.FIONREAD, b"    "))[0]
+        if unread < n * len(PIECE):
+            return client, up, n
+    raise AssertionError("all of it went up: the figures of this test do not fit this kernel")
 
 
-def stuck_upload(rig, relay, origin):
-    """An upload that the client has sent whole, and whose last bytes wait in the relay: client, up, size of the body."""
-    client, up, full, _ = upload(rig, relay, origin, 2000, 4000)
+def stuck_upload(rig):
+    """An upload that the client has sent whole, and whose last bytes wait in the relay: relay, origin, client, up, size. Through a unix
+    socket, whose room is always the same."""
+    origin = rig.origin(path=rig.path("up.sock"))
+    relay = rig.relay(origin)
+    client, up, full = upload(rig, relay, origin, 100)
     client.close()
     up.close()
-    for n in [x for i in range(8) for x in (full - i, full + i)]:
-        client, up, taken, held = upload(rig, relay, origin, n, n)
-        if taken == n and held > 0:
-            return client, up, n * len(PIECE)
-        client.close()
-        up.close()
-    raise AssertionError("no such upload: the figures of this test do not fit this kernel")
+    client, up, n = upload(rig, relay, origin, full)
+    assert n == full
+    return relay, origin, client, up, n * len(PIECE)
 
 
-@pytest.mark.timeout(180)  # finding the upload that just fits may take a dozen tries
 def test_tail_of_an_upload_behind_an_early_head(rig):
     """The answer has begun, the client has sent everything, and the origin had no room: it gets the rest when it has."""
-    origin = rig.origin(rcvbuf=16384)
-    relay = rig.relay(origin)
-    client, up, total = stuck_upload(rig, relay, origin)
+    _, _, client, up, total = stuck_upload(rig)
     up.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"so far"))
     head = client.final_head()
     client.response_body(head).until(b"so far")
@@ -191,9 +190,7 @@ def test_tail_of_an_upload_behind_an_early_head(rig):
 @pytest.mark.timeout(180)  # finding the upload that just fits may take a dozen tries
 def test_connection_with_half_a_request_is_not_reused(rig):
     """The origin answers whole while the request's last bytes wait in the relay: the next head would be taken for them."""
-    origin = rig.origin(rcvbuf=16384)
-    relay = rig.relay(origin)
-    client, up, _ = stuck_upload(rig, relay, origin)
+    relay, origin, client, up, _ = stuck_upload(rig)
     up.send(EARLY)
     assert client.response()[1] == b"ok"
     other = rig.connect(relay.addr)

@@ -149,6 +149,22 @@ def test_reloads_leave_nothing_behind(rig):
     assert grown(relay, before, 2048)
 
 
+def test_idle_streams_keep_no_request_head(rig):
+    """At most 4 KiB a stream while nothing comes, however large its cookies were."""
+    def handler(conn):
+        conn.request(60)
+        conn.stream_head()
+
+    relay = rig.relay(rig.origin(handler))
+    clients = [rig.connect(relay.addr) for _ in range(250)]
+    before = relay.rss_kib()
+    for client in clients:
+        client.send(event_request(fields=(("Cookie", "c=" + "x" * 9000),)))
+    for client in clients:
+        assert client.final_head().status == 200
+    assert grown(relay, before, 4 * len(clients))
+
+
 def test_memory_that_runs_out_now_and_then(rig):
     """Fault 24: 2 % of the worker's allocations fail. What is answered is right, what is not is ended, and nobody waits."""
     if sanitized():

@@ -10,6 +10,8 @@
 
 #define TCP_STATE_ESTABLISHED 1
 #define TCP_STATE_CLOSE	      7
+#define TCP_STATE_CLOSE_WAIT  8
+#define TCP_STATE_LAST_ACK    9
 #define SNAPSHOT_TRIES	      64
 
 static int tcp_info_get(int fd, struct tcp_info *ret)
@@ -377,7 +379,7 @@ static bool undelivered(const struct splice *k, uint32_t slot)
 	if (tcp_info_get(s->up, &ti) || ti.tcpi_state == TCP_STATE_CLOSE)
 		return false;
 	/* A FIN counts as a byte. */
-	came = ti.tcpi_bytes_received - (ti.tcpi_state != TCP_STATE_ESTABLISHED);
+	came = ti.tcpi_bytes_received - (ti.tcpi_state == TCP_STATE_CLOSE_WAIT || ti.tcpi_state == TCP_STATE_LAST_ACK);
 	return begun(k, slot) ? came != f->rx_base + f->redirected + passed(k, slot) : came > s->rx0;
 }
 
@@ -388,7 +390,8 @@ uint64_t splice_stuck(struct splice *k, uint32_t slot, uint64_t now_ns)
 	int queued = 0;
 	uint64_t pos;
 	bool dead = false;
-	bool still = s->hooked && undelivered(k, slot);
+	/* Bytes that no verdict saw; or that it passed, while the note of it was lost. */
+	bool still = s->hooked && (undelivered(k, slot) || (!s->off && splice_left(k, slot)));
 
 	/* Bytes for a client that has acknowledged all it was sent: nothing is in their way. */
 	if (s->hooked && !still && !splice_drained(k, slot))

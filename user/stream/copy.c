@@ -9,6 +9,7 @@
 #define STREAM_READ_BYTES                                                                                    \
 	(16 * 1024)    /* of an event stream: also the most that a lagging client leaves with us */
 #define READS_A_TURN 4 /* then the other streams have their turn */
+#define END_WAIT_MS 1000 /* for bytes in front of an end, which the kernel has and does not give */
 
 enum body_result {
 	BODY_MORE,
@@ -191,9 +192,17 @@ static bool body_in(struct stream *s, const char *p, size_t n)
 
 static void upstream_ended(struct stream *s, ssize_t err)
 {
+	uint64_t now = loop_now_ms(s->env->loop);
+
 	/* In a sockmap an end can be seen before the bytes in front of it (kern/splice.h, splice_left). */
-	if (s->hooked && err == 0 && splice_left(s->env->splice, slots_number(&s->env->slots, s->ctl))) {
-		task_next_turn(s->env->loop, &s->again);
+	if (s->hooked && err == 0 &&
+		(int64_t)splice_left(s->env->splice, slots_number(&s->env->slots, s->ctl)) > 0) {
+		if (!s->end_wait_ms)
+			s->end_wait_ms = now + END_WAIT_MS;
+		if (now < s->end_wait_ms)
+			task_next_turn(s->env->loop, &s->again);
+		else
+			copy_broken(s);
 		return;
 	}
 	if (s->resp.in == H1_BODY_CLOSE && err == 0)
