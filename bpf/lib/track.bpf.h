@@ -62,7 +62,8 @@ __noinline __u32 scan_bytes(__u64 word, __u32 row, __u32 skip)
 		__u64 at = (word & 0xff) | ((__u64)i - skip) >> 63 << 8;
 		__u32 next;
 
-		/* The verifier of 6.1 loses the bounds in the sums; the compiler must not know that the masks change nothing. */
+		/* The verifier of 6.1 loses the bounds in the sums; the compiler must not know that the masks
+		 * change nothing. */
 		asm volatile("" : "+r"(at));
 		at = sse_class[at & 0x1ff] | (__u64)row * SSE_CLASSES;
 		asm volatile("" : "+r"(at));

@@ -9,7 +9,6 @@
 #include <netinet/ip.h>
 #include <bpf/bpf.h>
 #include <stdio.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -206,15 +205,10 @@ static int cgroup_fd = -1;
  */
 static bool cgroup_enter(void)
 {
-	static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup", "/tmp/sluice-cgroup"};
+	static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
 	char line[256], path[600];
-	FILE *f;
+	FILE *f = fopen("/proc/self/cgroup", "r");
 
-	mkdir(roots[2], 0700);
-	if (access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) &&
-		access("/sys/fs/cgroup/cgroup.procs", F_OK) && mount("none", roots[2], "cgroup2", 0, NULL))
-		return false;
-	f = fopen("/proc/self/cgroup", "r");
 	while (f && fgets(line, sizeof(line), f))
 		if (strncmp(line, "0::", 3) == 0)
 			snprintf(cgroup_was, sizeof(cgroup_was), "%.*s", (int)strcspn(line + 3, "\n"),

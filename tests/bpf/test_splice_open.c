@@ -330,8 +330,8 @@ static void test_ring_full(void **state)
 	splice_close(k);
 }
 
-/* Bytes that are missing in front of a segment (as no TCP delivers it; here the record is falsified) end the stream: nothing of it
- * reaches the client, not even through the copy lane. */
+/* Bytes that are missing in front of a segment (as no TCP delivers it; here the record is falsified) end the
+ * stream: nothing of it reaches the client, not even through the copy lane. */
 static void test_gap(void **state)
 {
 	struct sluice_flow f;

@@ -142,7 +142,7 @@ def stall_many(rig):
         t.join()
     assert len(held) == STALLED
     grown = [(b - a) / STALLED for a, b in zip(before, settled(memory_kib))]
-    stalled = quietest(costs, 0.5, 6)
+    stalled = quietest(costs, 0.3, 10)
     assert all(r["blocked"] and r["lane"] == "copy" for r in relay.admin("streams")), "a stalled stream shows as one"
     for s in streams:
         s.client.rst()
@@ -166,7 +166,8 @@ def test_stalled_clients_cost_no_memory_and_no_cpu(rig):
         )
         print(told)
         assert extra[0] < 2e6 and extra[1] < 2 * STALLED, told
-        if max(grown) < 1024 and extra[2] < 5e6 and extra[3] < 5 * STALLED:
+        # a kworker that polls a client at every jiffy makes 250 switches a second and 1.5 ms of it
+        if max(grown) < 1024 and extra[2] < 10e6 and extra[3] < 40 * STALLED:
             return
     raise AssertionError(told)
 

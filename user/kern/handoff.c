@@ -379,7 +379,8 @@ static bool undelivered(const struct splice *k, uint32_t slot)
 	if (tcp_info_get(s->up, &ti) || ti.tcpi_state == TCP_STATE_CLOSE)
 		return false;
 	/* A FIN counts as a byte. */
-	came = ti.tcpi_bytes_received - (ti.tcpi_state == TCP_STATE_CLOSE_WAIT || ti.tcpi_state == TCP_STATE_LAST_ACK);
+	came = ti.tcpi_bytes_received -
+	       (ti.tcpi_state == TCP_STATE_CLOSE_WAIT || ti.tcpi_state == TCP_STATE_LAST_ACK);
 	return begun(k, slot) ? came != f->rx_base + f->redirected + passed(k, slot) : came > s->rx0;
 }
 

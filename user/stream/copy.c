@@ -7,9 +7,9 @@
 #include "stream/stream.h"
 
 #define STREAM_READ_BYTES                                                                                    \
-	(16 * 1024)    /* of an event stream: also the most that a lagging client leaves with us */
-#define READS_A_TURN 4 /* then the other streams have their turn */
-#define END_WAIT_MS 1000 /* for bytes in front of an end, which the kernel has and does not give */
+	(16 * 1024)	  /* of an event stream: also the most that a lagging client leaves with us */
+#define READS_A_TURN 4	  /* then the other streams have their turn */
+#define END_WAIT_MS  1000 /* for bytes in front of an end, which the kernel has and does not give */
 
 enum body_result {
 	BODY_MORE,

@@ -106,7 +106,8 @@ static int feed(struct stream *s, const char *p, size_t n, size_t *ret_used)
 	return put_up(s, p, *ret_used);
 }
 
-/* The request will never be whole upstream: an answer of our own while there is no other yet, else the end. */
+/* The request will never be whole upstream: an answer of our own while there is no other yet, else the end.
+ */
 static void give_up(struct stream *s, int status, enum sluice_end_by by, const char *detail, const char *text)
 {
 	s->close_client = true;
@@ -201,7 +202,8 @@ bool send_pump(struct stream *s)
 		return false;
 	if (done == -ENOMEM || done == -ENOBUFS) {
 		s->env->totals->overloads++;
-		give_up(s, 503, SLUICE_BY_OVERLOAD, "memory", "The proxy is at its limit; try again shortly.");
+		give_up(s, 503, SLUICE_BY_OVERLOAD, "memory",
+			"The proxy is at its limit; try again shortly.");
 		return false;
 	}
 	if (done < 0) {

@@ -147,6 +147,8 @@ struct stream {
 	bool hooked;		    /* its sockets are in the sockmaps */
 	enum lane_after after;	    /* SETTLE: what it left SPLICE for */
 	uint64_t settle_ms;	    /* since when */
+	uint64_t end_wait_ms;	    /* COPY: the upstream has ended; until then bytes in front of its end are
+				       awaited */
 	uint64_t watch_ms;  /* SPLICE: the watchdog's next look; COPY: whether the client's queue has room for
 			       the kernel, 0: not asked */
 	unsigned punts;	    /* times that the framing needed userspace */
