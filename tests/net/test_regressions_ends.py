@@ -70,30 +70,41 @@ def test_end_in_mid_event_behind_a_lag(rig):
     assert client.end_time - began < 1.0
 
 
-def test_kill_while_an_answer_is_flushed(rig):
-    """The rest of the answer is lost: the connection must not go on to another one as if it were not."""
-    origin = rig.origin()
-    relay = rig.relay(origin)
+def unread_answer(rig, relay, origin, total=3 << 20):
+    """A client that has stopped reading, the last bytes of its answer waiting in the relay; and the relay's view of it."""
     client = rig.connect(relay.addr, rcvbuf=4096)
     client.send(request())
     up = origin.accept()
     up.request()
-    total = sent = 3 << 20
-    up.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % total)
-    stop, view = time.monotonic() + 20, {}
+    up.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % total)
+    stop, left, view = time.monotonic() + 20, total, {}
     while view.get("bytes_in") != total and time.monotonic() < stop:
-        sent -= up.send_some(b"x" * min(65536, sent)) if sent else 0
+        left -= up.send_some(b"x" * min(65536, left)) if left else 0
         client.fill(0.002, most=16384)
         view = (relay.admin("streams") or [{}])[0]
-    assert view["bytes_in"] == total and view["pending"] > 0, view
+    assert view["bytes_in"] == total, view
+    return client, view
+
+
+def test_kill_while_an_answer_is_flushed(rig):
+    """The rest of the answer is lost: the connection must not go on to another one as if it were not."""
+    origin = rig.origin()
+    relay = rig.relay(origin)
+    for _ in range(10):
+        client, view = unread_answer(rig, relay, origin)
+        if view["pending"]:
+            break
+        relay.admin(f"kill {view['id']}")
+        relay.wait_log(event="end", id=view["id"])
+    assert view["pending"], "no rest waits in the relay: the figures of this test do not fit this kernel"
     assert relay.admin(f"kill {view['id']}")["ok"]
-    record = relay.wait_log(event="end")
+    record = relay.wait_log(event="end", id=view["id"])
     assert record["ended_by"] == "admin" and record["truncated"] is True, record
     client.send_some(request(target="/next"))
     while not client.end:
         client.fill(2.0)
     assert client.log.count(b"HTTP/1.1") == 1
-    assert len(client.log) < total
+    assert len(client.log) < 3 << 20
 
 
 @pytest.mark.parametrize("how", ["kill", "window", "stall"])

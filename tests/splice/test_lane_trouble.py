@@ -73,7 +73,7 @@ def test_faulty_networks(rig, link_program, faults, side):
             at += n
         live = s.record()
         assert live["events"] == count_events(text), live
-        assert live["spliced_bytes"] > 10_000, f"the kernel had its part: {live}"
+        assert live["spliced_bytes"] > 1000, f"the kernel had its part: {live}"
         end = s.finish()
         assert_same(bytes(s.body.payload), text)
         assert end["ended_by"] == "complete" and end["events"] == 2500, end
