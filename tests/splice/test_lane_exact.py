@@ -34,6 +34,7 @@ def test_chunks_of_every_size(rig, size, buffers):
             s.arrive()
         else:
             s.carry(raw)
+    s.counted(count_events(text))
     live = sluicectl(relay, "streams")[0]
     assert live["events"] == count_events(text), live
     assert live["bytes_in"] == len(s.sent) and live["chunks"] == -(-len(text) // size), live
@@ -130,6 +131,7 @@ def test_odd_text_in_odd_pieces(rig, seed):
         if rng.random() < 0.5:
             s.arrive()
     s.arrive()
+    s.counted(count_events(text))
     live = sluicectl(relay, "streams")[0]
     assert live["events"] == count_events(text), f"seed {seed}: {live}"
     assert live["spliced_events"] > 0.9 * live["events"], live

@@ -79,6 +79,17 @@ class Carried:
             assert time.monotonic() < stop, f"not on lane {lane} in {timeout} s: {r}"
             time.sleep(0.002)
 
+    def counted(self, events, timeout=1.0):
+        """The live record once it says so many events. Copying, the relay sends first and counts then, so that a look in between
+        sees fewer; a count that is wrong stays wrong, and fails."""
+        stop = time.monotonic() + timeout
+        while True:
+            r = self.record()
+            if r and r["events"] == events:
+                return r
+            assert time.monotonic() < stop, f"{events} events were sent: {r}"
+            time.sleep(0.001)
+
     def write(self, raw, timeout=TIMEOUT):
         """All of it into the origin's socket, in one write where it fits."""
         self.up.send(raw, timeout)
