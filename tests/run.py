@@ -196,6 +196,11 @@ def suite_kernel():
     return c
 
 
+def suite_bench():
+    """The benchmark's own runs, too short for figures."""
+    return pytest_suite(["tests/bench"], env={"SLUICE_BIN": f"{BUILD}/sluice"})
+
+
 def suite_docs():
     return pytest_suite(["tests/docs"], env={"SLUICE_BIN": f"{BUILD}/sluice"})
 
@@ -208,6 +213,7 @@ SUITES = {
     "lane": suite_lane,
     "splice": suite_splice,
     "browser": suite_browser,
+    "bench": suite_bench,
     "fuzz": suite_fuzz,
     "differential": suite_differential,
     "asan": suite_asan,

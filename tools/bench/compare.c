@@ -98,13 +98,15 @@ static void print_run(const struct compare *cmp, const struct contest *c)
 
 static int run_rounds(struct compare *cmp)
 {
-	cmp->begin_ns = clock_mono_ns();
+	double each = cmp->seconds + cmp->warmup + COMPARE_OVERHEAD_S;
+
+	cmp->progress = (struct progress){clock_mono_ns(), (double)(cmp->rounds * cmp->count), 0, each};
 	for (cmp->round = 0; cmp->round < cmp->rounds; cmp->round++) {
 		for (size_t i = 0; i < cmp->count; i++) {
 			struct contest *c = &cmp->contests[i];
 			int err = c->left_out[0] ? -ECANCELED : compare_run(cmp, c);
 
-			cmp->done++;
+			cmp->progress.done++;
 			if (err == -EINTR)
 				return err;
 			if (!err)
@@ -135,8 +137,9 @@ static void ask_versions(struct compare *cmp)
 	}
 }
 
-static int run_all(struct compare *cmp)
+static int run_all(struct compare *cmp, bool remote)
 {
+	char time_text[24];
 	int err;
 
 	/* Whom we start inherits the limit, so it is the same for all. */
@@ -145,10 +148,18 @@ static int run_all(struct compare *cmp)
 	ask_versions(cmp);
 	choose_cpus(cmp);
 	catch_signals();
-	fprintf(stderr, "sluice-bench compare: %s, %llu rounds of %g s: about %.0f s in all\n",
-		cmp->contenders, (unsigned long long)cmp->rounds, cmp->seconds,
-		(double)(cmp->rounds * cmp->count) * (cmp->seconds + cmp->warmup + 1.6));
+	fprintf(stderr, "sluice-bench compare: %s, %llu rounds of %.3g s: %s in all\n", cmp->contenders,
+		(unsigned long long)cmp->rounds, cmp->seconds,
+		progress_time((double)(cmp->rounds * cmp->count) *
+				      (cmp->seconds + cmp->warmup + COMPARE_OVERHEAD_S),
+			time_text));
+	if (topology_open(&cmp->topology, remote)) {
+		fprintf(stderr, "sluice-bench compare: --topology remote: %s\n", cmp->topology.why);
+		topology_close(&cmp->topology);
+		return 1;
+	}
 	err = run_rounds(cmp);
+	topology_close(&cmp->topology);
 	term_progress_done();
 	if (err) {
 		fprintf(stderr, "sluice-bench compare: stopped\n");
@@ -175,7 +186,9 @@ int command_compare(int argc, char **argv)
 		.seconds = -1,
 		.warmup = -1,
 		.contenders = "none,sluice-copy,nginx",
+		.topology_name = "local",
 		.contests = contests};
+	bool remote = false;
 	const struct cli_option options[] = {
 		CLI_SWITCH("quick", CLI_ON, &cmp.quick, "three short rounds: a picture within two minutes"),
 		CLI_RANGE("streams", CLI_COUNT, &cmp.streams, "N", "event streams (1000)", 1, 1e6),
@@ -189,6 +202,8 @@ int command_compare(int argc, char **argv)
 			LOAD_PROCESSES_MAX),
 		CLI_STRING("contenders", &cmp.contenders, "A,B,...",
 			"of: none sluice-copy sluice-splice nginx ..."),
+		CLI_STRING("topology", &cmp.topology_name, "NAME",
+			"local (loopback) or remote (three network namespaces; root) (local)"),
 		CLI_SWITCH("no-pin", CLI_ON, &cmp.unpinned, "let every process run on any CPU"),
 		CLI_STRING("json", &cmp.json_path, "FILE", "write all figures there"),
 		CLI_STRING("sluice", &cmp.sluice, "PATH", "the relay (sluice beside this program)"),
@@ -201,11 +216,16 @@ int command_compare(int argc, char **argv)
 
 	if (!err)
 		err = choose_contenders(&cmp, &cli);
+	if (!err && topology_parse(cmp.topology_name, &remote))
+		err = cli_wrong(&cli, "topology", "local remote", cmp.topology_name);
 	if (err)
 		return err < 0 ? 2 : 0;
 	cmp.rounds = cmp.rounds ? cmp.rounds : cmp.quick ? 3 : 5;
-	cmp.seconds = cmp.seconds > 0 ? cmp.seconds : cmp.quick ? 4 : 8;
 	cmp.warmup = cmp.warmup >= 0 ? cmp.warmup : cmp.quick ? 1 : 2;
+	if (cmp.seconds <= 0)
+		cmp.seconds = cmp.quick ? progress_window((double)(cmp.rounds * cmp.count),
+						  cmp.warmup + COMPARE_OVERHEAD_S, COMPARE_QUICK_S, 1, 4)
+					: 8;
 	cmp.processes = MIN(cmp.processes, cmp.streams);
-	return run_all(&cmp);
+	return run_all(&cmp, remote);
 }

@@ -5,11 +5,15 @@
 
 #include "cpu.h"
 #include "peers.h"
+#include "progress.h"
+#include "topology.h"
 #include <sched.h>
 #include <stdio.h>
 
 #define COMPARE_CONTENDERS_MAX 8
 #define COMPARE_ROUNDS_MAX     101
+#define COMPARE_OVERHEAD_S     1.6     /* of a run, beside warm-up and window */
+#define COMPARE_QUICK_S	       110     /* what --quick takes at most, while windows of a second suffice */
 #define COMPARE_REFERENCE      "nginx" /* whom the others are set against */
 
 /* What a run measures. compare_metrics.c has the row of each. */
@@ -65,15 +69,15 @@ struct compare {
 	uint64_t streams, size, rounds, processes;
 	double rate, seconds, warmup;
 	bool quick, unpinned;
-	const char *contenders, *json_path, *sluice, *peers_dir;
+	const char *contenders, *json_path, *sluice, *peers_dir, *topology_name;
 	const char *self;		      /* this program's path: the origin is one of its commands */
 	cpu_set_t contender_cpus, other_cpus; /* the same when not pinned apart */
 	bool pinned;
 	struct contest *contests;
 	size_t count;
 	size_t round; /* the one that runs, from 0 */
-	size_t done;  /* runs that are over */
-	uint64_t begin_ns;
+	struct topology topology;
+	struct progress progress; /* in seconds that the runs are meant to take */
 };
 
 /* compare_run.c: one run of one contender. 0, -EINTR when the user wants to stop, or a negative errno with

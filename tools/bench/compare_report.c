@@ -234,6 +234,7 @@ void compare_print(FILE *to, const struct compare *cmp)
 		(unsigned long long)cmp->rounds, cmp->seconds,
 		cmp->pinned ? "the contender on a CPU of its own, origin and load on the other(s)"
 			    : "nothing pinned");
+	fprintf(to, "%s: %s\n", cmp->topology_name, topology_about(cmp->topology_name));
 	fprintf(to, "%s, %d CPUs; %s\n", m.cpu, m.cpus, m.kernel);
 	for (size_t i = 0; i < cmp->count; i++)
 		if (cmp->contests[i].version[0])

@@ -66,12 +66,9 @@ static int leave_out(struct stage *s, int err, const char *fmt, ...)
 static void progress(const struct stage *s, double part, const char *what)
 {
 	const struct compare *cmp = s->cmp;
-	double total = (double)(cmp->rounds * cmp->count), share = ((double)cmp->done + part) / total;
-	double passed = (double)(clock_mono_ns() - cmp->begin_ns) / 1e9;
-	double left = share > 0.01 ? passed / share - passed : total * (cmp->seconds + cmp->warmup + 2);
 
-	term_progress(share, "round %zu of %llu, %s: %s; about %.0f s left", cmp->round + 1,
-		(unsigned long long)cmp->rounds, s->contest->peer->name, what, left);
+	progress_show(&cmp->progress, part, "round %zu of %llu, %s: %s", cmp->round + 1,
+		(unsigned long long)cmp->rounds, s->contest->peer->name, what);
 }
 
 /* 0 when the address answers a GET of `path` with 200; `pid` 0: no process that could end meanwhile. */
@@ -100,30 +97,21 @@ static int wait_ready(const char *address, const char *path, pid_t pid)
 	return err;
 }
 
-static int pick_address(char *out)
-{
-	uint16_t port;
-	int err = net_free_port(&port);
-
-	if (!err)
-		snprintf(out, NET_TEXT_MAX, "127.0.0.1:%u", port);
-	return err;
-}
-
 static int start_origin(struct stage *s)
 {
-	const struct compare *cmp = s->cmp;
+	struct compare *cmp = s->cmp;
 	char rate[32], size[32], log[96];
 	char *argv[] = {
 		(char *)cmp->self, "origin", "--listen", s->origin, "--rate", rate, "--size", size, NULL};
-	int err = pick_address(s->origin);
+	int err = topology_address(&cmp->topology, PLACE_ORIGIN, s->origin);
 
 	if (err)
 		return err;
 	snprintf(rate, sizeof(rate), "%g", cmp->rate);
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)cmp->size);
 	snprintf(log, sizeof(log), "%s/origin.log", s->dir);
-	err = spawn(argv, log, cmp->pinned ? &cmp->other_cpus : NULL, &s->origin_pid);
+	err = topology_spawn(&cmp->topology, PLACE_ORIGIN, argv, log, cmp->pinned ? &cmp->other_cpus : NULL,
+		&s->origin_pid);
 	if (err)
 		return err;
 	err = wait_ready(s->origin, "/healthz", s->origin_pid);
@@ -150,7 +138,7 @@ static void last_line(const char *path, char *out, size_t size)
 
 static int start_contender(struct stage *s)
 {
-	const struct compare *cmp = s->cmp;
+	struct compare *cmp = s->cmp;
 	const struct peer *p = s->contest->peer;
 	char conf[96], log[96], said[160], instance[32];
 	struct peer_vars vars = {s->contender, s->origin, s->dir, conf, cmp->sluice, instance};
@@ -164,7 +152,7 @@ static int start_contender(struct stage *s)
 	snprintf(instance, sizeof(instance), "bench-%d", getpid());
 	snprintf(conf, sizeof(conf), "%s/peer.conf", s->dir);
 	snprintf(log, sizeof(log), "%s/peer.log", s->dir);
-	err = pick_address(s->contender);
+	err = topology_address(&cmp->topology, PLACE_RELAY, s->contender);
 	if (!err && p->conf)
 		err = peer_write_conf(p, cmp->peers_dir, &vars);
 	if (err)
@@ -172,7 +160,8 @@ static int start_contender(struct stage *s)
 			s, err, "its config %s/%s cannot be used", cmp->peers_dir, p->conf ? p->conf : "");
 	err = peer_argv(p->argv, &vars, argv);
 	if (!err)
-		err = spawn(argv, log, cmp->pinned ? &cmp->contender_cpus : NULL, &s->contender_pid);
+		err = topology_spawn(&cmp->topology, PLACE_RELAY, argv, log,
+			cmp->pinned ? &cmp->contender_cpus : NULL, &s->contender_pid);
 	if (err)
 		err = leave_out(s, err, "%s cannot be started", argv[0] ? argv[0] : p->name);
 	peer_argv_free(argv);
