@@ -7,7 +7,7 @@ CLANG := clang
 VERSION := 0.1.0
 
 PKGS := libcyaml yaml-0.1 libcares jansson libcap-ng libseccomp libsystemd libbpf
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD)/gen -DSLUICE_VERSION='"$(VERSION)"'
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -Itools -I$(BUILD)/gen -DSLUICE_VERSION='"$(VERSION)"'
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 -fno-strict-aliasing -fstack-protector-strong $(WARN)
@@ -26,11 +26,13 @@ LIB_SRC := $(filter-out user/kern/%,$(LIB_SRC))
 endif
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 BENCH_SRC := $(wildcard tools/bench/*.c)
+VIEW_SRC := $(wildcard tools/view/*.c)
 CTL_SRC := $(wildcard tools/ctl/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 BENCH_TEST := $(wildcard tools/bench/test/test_*.c)
 UNIT_BIN += $(BENCH_TEST:tools/bench/test/test_%.c=$(BUILD)/tests/test_bench_%)
+UNIT_BIN += $(patsubst tools/view/test/test_%.c,$(BUILD)/tests/test_view_%,$(wildcard tools/view/test/test_*.c))
 BENCH_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/bench/main.c,$(BENCH_SRC)))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(BUILD)/sluice $(if $(BENCH_SRC),$(BUILD)/sluice-bench) $(if $(CTL_SRC),$(BUILD)/sluicectl)
@@ -90,11 +92,19 @@ $(BUILD)/sluice-bench: $(BENCH_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(BUILD)/sluicectl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
+# What sluicectl and the exporter read the daemon with.
+$(BUILD)/libview.a: $(VIEW_SRC:%.c=$(BUILD)/%.o)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+$(BUILD)/sluicectl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libview.a $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/tools/bench/page.o: tools/bench/page.html
+$(BUILD)/tests/test_view_%: $(BUILD)/tools/view/test/test_%.o $(BUILD)/libview.a $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(BUILD)/tests/test_bench_%: $(BUILD)/tools/bench/test/test_%.o $(BENCH_PARTS) $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

@@ -7,7 +7,7 @@
 #include <linux/types.h>
 #endif
 
-#define SLUICE_ABI_VERSION 1
+#define SLUICE_ABI_VERSION 2
 
 #define SLUICE_BPFFS		"/sys/fs/bpf/sluice"
 #define SLUICE_DEFAULT_INSTANCE "default"

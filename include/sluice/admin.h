@@ -1,6 +1,8 @@
 /* The admin protocol of a running sluice: connect to its unix socket, write one line, read one JSON document
  * until the end.
  *
+ *   about            {"ok", "instance", "version", "pid", "abi", "workers", "spliced"}
+ *   state            the same, and with it the descriptor (SCM_RIGHTS) of the daemon's memory, sluice/state.h
  *   streams          a list of objects, one per live stream
  *   totals           counters of all workers together
  *   workers          a list of {"worker", "pid", "restarts", "age_ms"}

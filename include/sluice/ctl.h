@@ -82,7 +82,9 @@ struct sluice_ctl {
 	char upstream_name[32];
 	char method[8];
 	char host[64];
-	char path[96];
+	char path[92];
+	__u64 client_cookie; /* SO_COOKIE of the client's socket, by which sock_diag(7) finds it; 0: unix
+				socket or unknown */
 	/* splice: read by the verdict; kern/splice.h writes them */
 	struct sluice_track
 		track; /* the position behind the last byte that userspace handled; valid at `consumed` */

@@ -7,6 +7,17 @@
 #include "observe/slots.h"
 #include <pthread.h>
 
+static int slot_table_new(struct slot_table *t, uint32_t count)
+{
+	*t = (struct slot_table){.records = calloc(count, sizeof(struct sluice_ctl)), .count = count};
+	return t->records ? 0 : -ENOMEM;
+}
+
+static void slot_table_done(struct slot_table *t)
+{
+	free(t->records);
+}
+
 static void ranges_do_not_overlap(void **state)
 {
 	struct slot_table t;

@@ -1,7 +1,5 @@
 #include "admin/admin.h"
-#include "base/buf.h"
-#include "base/clock.h"
-#include "observe/record_json.h"
+#include "admin/verbs.h"
 #include "sluice/admin.h"
 #include <stdio.h>
 #include <sys/socket.h>
@@ -9,7 +7,6 @@
 #include <sys/un.h>
 
 #define SESSION_MS 10000 /* for one question and its answer */
-#define WHY_BYTES  256
 
 struct admin {
 	struct source source;
@@ -28,6 +25,7 @@ struct session {
 	size_t len;
 	char *answer; /* NULL: the question is not whole */
 	size_t answer_len, answer_at;
+	int send_fd; /* goes with the answer's first bytes; the daemon's own; -1: none */
 };
 
 static void session_free(struct session *s)
@@ -45,136 +43,31 @@ static void on_session_timer(struct timer *t)
 	session_free(container_of(t, struct session, timer));
 }
 
-/* ---- verbs */
-
-static json_t *outcome(int err, const char *why)
-{
-	if (!err)
-		return json_pack("{s:b}", "ok", 1);
-	return json_pack("{s:b,s:s}", "ok", 0, "error", *why ? why : strerror(-err));
-}
-
-static json_t *do_streams(struct admin *a, const char *arg)
-{
-	(void)arg;
-	return record_json_all(
-		a->hooks.slots->records, a->hooks.flows, a->hooks.slots->count, clock_mono_ns());
-}
-
-static uint64_t sum(const struct admin *a, size_t offset)
-{
-	uint64_t n = 0;
-
-	for (unsigned w = 0; w < a->hooks.workers; w++)
-		n += *(const uint64_t *)((const char *)&a->hooks.totals[w] + offset);
-	return n;
-}
-
-static json_t *do_totals(struct admin *a, const char *arg)
-{
-	json_t *o = json_object(), *ended = json_object(), *refused = json_object();
-
-	(void)arg;
-#define TOTAL(id, text)                                                                                      \
-	json_object_set_new(o, #id, json_integer((json_int_t)sum(a, offsetof(struct totals, id))));
-#include "observe/totals.def"
-#undef TOTAL
-#define SLUICE_END_BY(id, text)                                                                              \
-	json_object_set_new(ended, text,                                                                     \
-		json_integer((json_int_t)sum(a, offsetof(struct totals, ended[SLUICE_BY_##id]))));
-#include "sluice/end_by.def"
-#undef SLUICE_END_BY
-	for (enum h1_rule r = H1_OK + 1; r < H1_RULE_COUNT; r++)
-		json_object_set_new(refused, h1_rule_label(r),
-			json_integer(
-				(json_int_t)sum(a, offsetof(struct totals, refused) + r * sizeof(uint64_t))));
-	json_object_set_new(o, "ended", ended);
-	json_object_set_new(o, "refused", refused);
-	return o;
-}
-
-static json_t *do_workers(struct admin *a, const char *arg)
-{
-	json_t *list = json_array();
-
-	(void)arg;
-	for (unsigned i = 0; i < a->hooks.workers; i++) {
-		struct admin_worker w = {0};
-
-		a->hooks.worker(a->hooks.arg, i, &w);
-		json_array_append_new(
-			list, json_pack("{s:i,s:i,s:i,s:I}", "worker", (int)i, "pid", (int)w.pid, "restarts",
-				      (int)w.restarts, "age_ms", (json_int_t)w.age_ms));
-	}
-	return list;
-}
-
-static json_t *do_reload(struct admin *a, const char *arg)
-{
-	char why[WHY_BYTES] = "";
-
-	(void)arg;
-	return outcome(a->hooks.reload(a->hooks.arg, why), why);
-}
-
-static json_t *do_drain(struct admin *a, const char *arg)
-{
-	char why[WHY_BYTES] = "";
-
-	(void)arg;
-	return outcome(a->hooks.drain(a->hooks.arg, why), why);
-}
-
-static json_t *do_kill(struct admin *a, const char *arg)
-{
-	char why[WHY_BYTES] = "", *end;
-	uint64_t id = strtoull(arg, &end, 10);
-
-	if (!*arg || *end)
-		return outcome(-EINVAL, "kill takes the id of a stream, as `streams` shows it");
-	return outcome(a->hooks.kill(a->hooks.arg, id, why), why);
-}
-
-static json_t *do_log_level(struct admin *a, const char *arg)
-{
-	char why[WHY_BYTES] = "";
-
-	return outcome(a->hooks.log_level(a->hooks.arg, arg, why), why);
-}
-
-static const struct verb {
-	const char *name;
-	json_t *(*run)(struct admin *a, const char *arg);
-} verbs[] = {
-	{"streams", do_streams},
-	{"totals", do_totals},
-	{"workers", do_workers},
-	{"reload", do_reload},
-	{"drain", do_drain},
-	{"kill", do_kill},
-	{"log-level", do_log_level},
-};
-
-static json_t *answer(struct admin *a, char *line)
-{
-	char *arg = line + strcspn(line, " ");
-
-	if (*arg)
-		*arg++ = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		if (strcmp(verbs[i].name, line) == 0)
-			return verbs[i].run(a, arg);
-	return outcome(
-		-EINVAL, "unknown verb; known: streams, totals, workers, reload, drain, kill, log-level");
-}
-
 /* ---- connections */
+
+static ssize_t send_some(struct session *s)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {s->answer + s->answer_at, s->answer_len - s->answer_at};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (s->send_fd >= 0) {
+		control.align = (struct cmsghdr){
+			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+		memcpy(CMSG_DATA(&control.align), &s->send_fd, sizeof(int));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
+	return sendmsg(s->source.fd, &msg, MSG_NOSIGNAL);
+}
 
 static void session_write(struct session *s)
 {
 	while (s->answer_at < s->answer_len) {
-		ssize_t n = send(
-			s->source.fd, s->answer + s->answer_at, s->answer_len - s->answer_at, MSG_NOSIGNAL);
+		ssize_t n = send_some(s);
 
 		if (n < 0 && errno == EAGAIN) {
 			if (loop_mod(s->admin->loop, &s->source, EPOLLOUT))
@@ -184,6 +77,7 @@ static void session_write(struct session *s)
 		if (n <= 0)
 			break;
 		s->answer_at += (size_t)n;
+		s->send_fd = -1;
 	}
 	session_free(s);
 }
@@ -213,7 +107,7 @@ static void on_session_ready(struct source *source, uint32_t events)
 	if (!end)
 		return;
 	*end = '\0';
-	json = answer(s->admin, s->line);
+	json = verbs_answer(&s->admin->hooks, s->line, &s->send_fd);
 	s->answer = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	if (!s->answer) {
@@ -239,6 +133,7 @@ static void on_admin_ready(struct source *source, uint32_t events)
 		return;
 	}
 	s->admin = a;
+	s->send_fd = -1;
 	s->source = (struct source){.on_ready = on_session_ready, .fd = fd};
 	timer_init(&s->timer, on_session_timer);
 	list_push_back(&a->sessions, &s->link);

@@ -6,8 +6,8 @@
 
 #include "event/loop.h"
 #include "observe/slots.h"
+#include "observe/state.h"
 #include "observe/totals.h"
-#include "sluice/flow.h"
 
 struct admin;
 
@@ -21,7 +21,7 @@ struct admin_worker {
  * told to the caller. */
 struct admin_hooks {
 	void *arg;
-	const char *instance;
+	const struct state *state; /* handed to readers, its head says who we are */
 	const struct slot_table *slots;
 	const struct sluice_flow *flows; /* by slot; NULL without the splice lane */
 	const struct totals *totals;	 /* of `workers` workers */

@@ -9,7 +9,6 @@
 #include "sluice/admin.h"
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
@@ -137,7 +136,7 @@ static int open_admin(struct master *m)
 	const char *path = admin_path(m->settings, space, sizeof(space));
 	struct admin_hooks hooks = {
 		.arg = m,
-		.instance = m->settings->instance,
+		.state = &m->state,
 		.slots = &m->slots,
 		.flows = m->splice ? splice_flows(m->splice) : NULL,
 		.totals = m->totals,
@@ -219,24 +218,40 @@ static int open_splice(struct master *m)
 	return 0;
 }
 
+static void about_fill(const struct master *m, struct sluice_about *a)
+{
+	*a = (struct sluice_about){
+		.abi = SLUICE_ABI_VERSION,
+		.slots = m->settings->max_streams,
+		.workers = m->nchildren,
+		.pid = (uint32_t)getpid(),
+		.start_ns = clock_mono_ns(),
+		.ctl_size = sizeof(struct sluice_ctl),
+		.flow_size = sizeof(struct sluice_flow),
+	};
+	snprintf(a->instance, sizeof(a->instance), "%s", m->settings->instance);
+}
+
+/* Everything that processes of the daemon share, but for the maps. */
 static int shared_state(struct master *m)
 {
+	struct sluice_about about;
+	void *totals, *records = NULL;
 	int err = open_splice(m);
 
 	if (err)
 		return err;
-	if (m->splice)
-		slot_table_borrow(&m->slots, splice_ctl(m->splice), splice_slots(m->splice));
-	else
-		err = slot_table_new(&m->slots, m->settings->max_streams);
+	about_fill(m, &about);
+	struct state_part parts[] = {
+		{"totals", m->nchildren, sizeof(struct totals), &totals},
+		{"ctl", about.slots, sizeof(struct sluice_ctl), &records},
+	};
+	err = state_new(&m->state, &about, m->splice != NULL, parts, ARRAY_LEN(parts) - (m->splice ? 1 : 0));
 	if (err)
 		return err;
-	m->totals = mmap(NULL, m->nchildren * sizeof(*m->totals), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (m->totals == MAP_FAILED) {
-		m->totals = NULL;
-		return -ENOMEM;
-	}
+	m->totals = totals;
+	m->slots = (struct slot_table){
+		.records = m->splice ? splice_ctl(m->splice) : records, .count = about.slots};
 	return sticky_new(STICKY_SESSIONS, &m->sticky);
 }
 
@@ -296,9 +311,7 @@ static void done(struct master *m)
 		close(m->log_fd);
 	admin_free(m->admin);
 	sticky_free(m->sticky);
-	if (m->totals)
-		munmap(m->totals, m->nchildren * sizeof(*m->totals));
-	slot_table_done(&m->slots);
+	state_done(&m->state);
 	splice_close(m->splice);
 	if (m->loop) {
 		signals_done(&m->signals);
@@ -314,6 +327,7 @@ int master_run(struct settings *settings, const char *config)
 		.config = config,
 		.nchildren = settings->workers,
 		.log_fd = -1,
+		.state.fd = -1,
 		.signals.source.fd = -1,
 	};
 	int err;

@@ -27,8 +27,10 @@ struct master {
 	struct settings *settings;
 	const char *config;
 	struct splice *splice; /* NULL: every stream is copied */
+	struct state
+		state; /* what readers may map; holds the next two, but for slots that are the map `ctl` */
 	struct slot_table slots;
-	struct totals *totals; /* shared memory, one per worker */
+	struct totals *totals; /* one per worker */
 	struct sticky *sticky;
 	struct child *children;
 	unsigned nchildren;

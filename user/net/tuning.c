@@ -98,3 +98,11 @@ int tuning_upstream(int fd, const struct settings *s)
 	/* An upstream that vanished during a silent stream is found without a heartbeat of its own. */
 	return err ? err : set_keepalive(fd, s->tcp_keepalive_ms);
 }
+
+uint64_t tuning_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) ? 0 : cookie;
+}

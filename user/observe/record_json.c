@@ -1,9 +1,8 @@
 #include "observe/record_json.h"
 #include "base/clock.h"
+#include "observe/merge.h"
 #include "observe/names.h"
 #include "observe/slots.h"
-
-#define PENDING_FRESH_NS (100 * NS_PER_MS)
 
 static void set_int(json_t *o, const char *key, uint64_t value)
 {
@@ -48,31 +47,9 @@ static void set_identity(json_t *o, const struct sluice_ctl *c)
 	set_int(o, "requests", c->requests);
 }
 
-/* The kernel's part and the relay's are one stream to whoever looks at it. */
-static struct sluice_ctl sum(const struct sluice_ctl *c, const struct sluice_flow *f, uint64_t now_ns)
-{
-	struct sluice_ctl s = *c;
-
-	if (!f || !c->cookie || f->cookie != c->cookie || f->epoch != c->epoch)
-		return s;
-	s.bytes_in += f->redirected;
-	s.bytes_out += f->redirected;
-	s.events += f->events;
-	s.chunks += f->chunks;
-	s.last_in_ns = MAX(s.last_in_ns, f->last_ns);
-	s.last_out_ns = MAX(s.last_out_ns, f->last_ns);
-	/* As of the last segment: a moment later the client's TCP has it, or the watchdog speaks. */
-	if (now_ns < f->last_ns + PENDING_FRESH_NS)
-		s.pending += f->pending;
-	s.pending_max = MAX(s.pending_max, f->pending_max);
-	if (!s.first_event_ns)
-		s.first_event_ns = f->first_ns;
-	return s;
-}
-
 static void set_kernel(json_t *o, const struct sluice_flow *f, const struct sluice_ctl *c)
 {
-	bool live = f && c->cookie && f->cookie == c->cookie && f->epoch == c->epoch;
+	bool live = merge_is_live(c, f);
 
 	set_int(o, "spliced_bytes", live ? f->redirected : 0);
 	set_int(o, "spliced_events", live ? f->events : 0);
@@ -125,11 +102,12 @@ static void set_tuning(json_t *o, const struct sluice_ctl *c)
 
 json_t *record_json(const struct sluice_ctl *c, const struct sluice_flow *flow, uint64_t now_ns)
 {
-	struct sluice_ctl whole = sum(c, flow, now_ns);
+	struct sluice_ctl whole = *c;
 	json_t *o = json_object();
 
 	if (!o)
 		return NULL;
+	merge_flow(&whole, flow, now_ns);
 	set_identity(o, c);
 	set_flow(o, &whole, now_ns);
 	set_kernel(o, flow, c);

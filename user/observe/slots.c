@@ -1,28 +1,4 @@
 #include "observe/slots.h"
-#include <sys/mman.h>
-
-int slot_table_new(struct slot_table *t, uint32_t count)
-{
-	void *p = mmap(NULL, (size_t)count * sizeof(struct sluice_ctl), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	*t = (struct slot_table){.records = p, .count = count};
-	return 0;
-}
-
-void slot_table_borrow(struct slot_table *t, struct sluice_ctl *records, uint32_t count)
-{
-	*t = (struct slot_table){.records = records, .count = count, .borrowed = true};
-}
-
-void slot_table_done(struct slot_table *t)
-{
-	if (t->records && !t->borrowed)
-		munmap(t->records, (size_t)t->count * sizeof(struct sluice_ctl));
-	*t = (struct slot_table){0};
-}
 
 void slots_range(const struct slot_table *t, uint32_t worker, uint32_t workers, uint32_t *ret_first,
 	uint32_t *ret_count)

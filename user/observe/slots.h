@@ -1,6 +1,6 @@
 /* The table of live streams: one `struct sluice_ctl` per slot, in memory that the master makes before it
- * forks and that every process sees (the BPF map `ctl` when the splice lane is loaded, anonymous shared
- * memory otherwise). Each worker owns a range and is the only one to take, write and give back slots in it.
+ * forks and that every process sees (the BPF map `ctl` when the splice lane is loaded, observe/state.h
+ * otherwise). Each worker owns a range and is the only one to take, write and give back slots in it.
  */
 #ifndef SLUICE_OBSERVE_SLOTS_H
 #define SLUICE_OBSERVE_SLOTS_H
@@ -11,7 +11,6 @@
 struct slot_table {
 	struct sluice_ctl *records;
 	uint32_t count; /* of all workers */
-	bool borrowed;	/* the memory belongs to somebody else */
 };
 
 /* One worker's range. */
@@ -23,12 +22,6 @@ struct slots {
 	uint64_t next_id;
 	uint32_t worker;
 };
-
-/* Shared, zeroed memory for `count` records. */
-must_check int slot_table_new(struct slot_table *t, uint32_t count);
-/* Uses memory of somebody else's (a mapped map) of `count` records. */
-void slot_table_borrow(struct slot_table *t, struct sluice_ctl *records, uint32_t count);
-void slot_table_done(struct slot_table *t);
 
 /* Which slots are whose. */
 void slots_range(const struct slot_table *t, uint32_t worker, uint32_t workers, uint32_t *ret_first,

@@ -318,6 +318,7 @@ static void client_new(struct acceptor *a, int fd, const struct sockaddr_any *pe
 	c->proxy_header = a->settings->proxy_protocol == PROXY_REQUIRED;
 	c->in.max = H1_MAX_HEAD + 2 * READ_BYTES;
 	addr_to_record(peer, &c->addr);
+	c->cookie = c->is_unix ? 0 : tuning_cookie(fd);
 	c->trusted = c->is_unix || addr_in(peer, settings->trusted, settings->ntrusted);
 	timer_init(&c->timer, on_client_timer);
 	task_init(&c->free_task, client_free);

@@ -348,11 +348,14 @@ bool lane_unhook(struct stream *s, bool complete)
 
 	if (!s->hooked)
 		return true;
+	/* Readers add the kernel's record while the slot is hooked: they must not see it counted twice. */
+	ctl_begin(s->ctl);
 	fold_flow(s);
 	if (complete)
 		clean = splice_release(s->env->splice, slot_of(s)) == 0;
 	else
 		splice_forget(s->env->splice, slot_of(s));
+	ctl_end(s->ctl);
 	s->hooked = false;
 	return clean;
 }

@@ -81,6 +81,7 @@ static void fill_record(struct stream *s, const struct h1_request *req)
 	ctl_begin(ctl);
 	ctl->start_ns = s->client->first_byte_ns;
 	ctl->client = s->client->addr;
+	ctl->client_cookie = s->client->cookie;
 	ctl->requests = s->client->requests;
 	ctl->notsent_lowat = s->client->is_unix ? 0 : settings->notsent_lowat;
 	ctl->user_timeout_ms = s->client->is_unix ? 0 : (uint32_t)settings->user_timeout_ms;

@@ -58,6 +58,7 @@ struct client {
 	struct buf in;	     /* read and not yet used: a partial head, a body's start, a pipelined request */
 	struct h1_scan scan; /* of the head in `in` */
 	struct sluice_addr addr;
+	uint64_t cookie;	/* of the socket; 0: unix */
 	uint64_t first_byte_ns; /* of the request being read; 0: none yet */
 	uint32_t requests;
 	bool is_unix;

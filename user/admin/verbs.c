@@ -1,0 +1,154 @@
+#include "admin/verbs.h"
+#include "base/clock.h"
+#include "observe/record_json.h"
+#include <stdio.h>
+
+#define WHY_BYTES 256
+
+static json_t *outcome(int err, const char *why)
+{
+	if (!err)
+		return json_pack("{s:b}", "ok", 1);
+	return json_pack("{s:b,s:s}", "ok", 0, "error", *why ? why : strerror(-err));
+}
+
+static json_t *do_streams(const struct admin_hooks *h, const char *arg)
+{
+	(void)arg;
+	return record_json_all(h->slots->records, h->flows, h->slots->count, clock_mono_ns());
+}
+
+static uint64_t sum(const struct admin_hooks *h, size_t offset)
+{
+	uint64_t n = 0;
+
+	for (unsigned w = 0; w < h->workers; w++)
+		n += *(const uint64_t *)((const char *)&h->totals[w] + offset);
+	return n;
+}
+
+static json_t *do_totals(const struct admin_hooks *h, const char *arg)
+{
+	json_t *o = json_object(), *ended = json_object(), *refused = json_object();
+
+	(void)arg;
+#define TOTAL(id, text)                                                                                      \
+	json_object_set_new(o, #id, json_integer((json_int_t)sum(h, offsetof(struct totals, id))));
+#include "observe/totals.def"
+#undef TOTAL
+#define SLUICE_END_BY(id, text)                                                                              \
+	json_object_set_new(ended, text,                                                                     \
+		json_integer((json_int_t)sum(h, offsetof(struct totals, ended[SLUICE_BY_##id]))));
+#include "sluice/end_by.def"
+#undef SLUICE_END_BY
+	for (enum h1_rule r = H1_OK + 1; r < H1_RULE_COUNT; r++)
+		json_object_set_new(refused, h1_rule_label(r),
+			json_integer(
+				(json_int_t)sum(h, offsetof(struct totals, refused) + r * sizeof(uint64_t))));
+	json_object_set_new(o, "ended", ended);
+	json_object_set_new(o, "refused", refused);
+	return o;
+}
+
+static json_t *do_workers(const struct admin_hooks *h, const char *arg)
+{
+	json_t *list = json_array();
+
+	(void)arg;
+	for (unsigned i = 0; i < h->workers; i++) {
+		struct admin_worker w = {0};
+
+		h->worker(h->arg, i, &w);
+		json_array_append_new(
+			list, json_pack("{s:i,s:i,s:i,s:I}", "worker", (int)i, "pid", (int)w.pid, "restarts",
+				      (int)w.restarts, "age_ms", (json_int_t)w.age_ms));
+	}
+	return list;
+}
+
+static json_t *do_reload(const struct admin_hooks *h, const char *arg)
+{
+	char why[WHY_BYTES] = "";
+
+	(void)arg;
+	return outcome(h->reload(h->arg, why), why);
+}
+
+static json_t *do_drain(const struct admin_hooks *h, const char *arg)
+{
+	char why[WHY_BYTES] = "";
+
+	(void)arg;
+	return outcome(h->drain(h->arg, why), why);
+}
+
+static json_t *do_kill(const struct admin_hooks *h, const char *arg)
+{
+	char why[WHY_BYTES] = "", *end;
+	uint64_t id = strtoull(arg, &end, 10);
+
+	if (!*arg || *end)
+		return outcome(-EINVAL, "kill takes the id of a stream, as `streams` shows it");
+	return outcome(h->kill(h->arg, id, why), why);
+}
+
+static json_t *do_log_level(const struct admin_hooks *h, const char *arg)
+{
+	char why[WHY_BYTES] = "";
+
+	return outcome(h->log_level(h->arg, arg, why), why);
+}
+
+/* Who answers here, for readers that go on to the pins and the memory. */
+static json_t *do_about(const struct admin_hooks *h, const char *arg)
+{
+	const struct sluice_state *s = h->state->head;
+
+	(void)arg;
+	return json_pack("{s:b,s:s,s:s,s:i,s:i,s:i,s:b}", "ok", 1, "instance", s->about.instance, "version",
+		SLUICE_VERSION, "pid", (int)s->about.pid, "abi", (int)s->about.abi, "workers",
+		(int)s->about.workers, "spliced", (int)s->spliced);
+}
+
+static const struct verb {
+	const char *name;
+	json_t *(*run)(const struct admin_hooks *h, const char *arg);
+	bool hands_state; /* the memory's descriptor goes with the answer */
+} verbs[] = {
+	{"about", do_about, false},
+	{"state", do_about, true},
+	{"streams", do_streams, false},
+	{"totals", do_totals, false},
+	{"workers", do_workers, false},
+	{"reload", do_reload, false},
+	{"drain", do_drain, false},
+	{"kill", do_kill, false},
+	{"log-level", do_log_level, false},
+};
+
+static json_t *unknown(void)
+{
+	char why[WHY_BYTES];
+	size_t at = (size_t)snprintf(why, sizeof(why), "unknown verb; known:");
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs) && at < sizeof(why); i++)
+		at += (size_t)snprintf(why + at, sizeof(why) - at, "%s %s", i ? "," : "", verbs[i].name);
+	return outcome(-EINVAL, why);
+}
+
+json_t *verbs_answer(const struct admin_hooks *h, char *line, int *ret_fd)
+{
+	char *arg = line + strcspn(line, " ");
+
+	*ret_fd = -1;
+	if (*arg)
+		*arg++ = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		if (strcmp(verbs[i].name, line) != 0)
+			continue;
+		if (verbs[i].hands_state)
+			*ret_fd = h->state->fd;
+		return verbs[i].run(h, arg);
+	}
+	return unknown();
+}
