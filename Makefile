@@ -19,6 +19,7 @@ LDFLAGS += -fsanitize=address,undefined
 endif
 CFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
+BENCH_LIBS := $(shell pkg-config --libs libssl libcrypto libnghttp2 2>/dev/null)
 
 LIB_SRC := $(filter-out user/main/sluice.c,$(wildcard user/*/*.c))
 ifeq ($(wildcard bpf/build.mk),)
@@ -91,7 +92,7 @@ $(BUILD)/sluice: $(BUILD)/user/main/sluice.o $(BUILD)/libsluice.a
 $(BUILD)/sluice-bench: $(BENCH_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(BENCH_LIBS)
 # What sluicectl and the exporter read the daemon with.
 $(BUILD)/libview.a: $(VIEW_SRC:%.c=$(BUILD)/%.o)
 	$(Q)rm -f $@
@@ -108,7 +109,7 @@ $(BUILD)/tests/test_view_%: $(BUILD)/tools/view/test/test_%.o $(BUILD)/libview.a
 $(BUILD)/tests/test_bench_%: $(BUILD)/tools/bench/test/test_%.o $(BENCH_PARTS) $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(BENCH_LIBS) -lcmocka
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

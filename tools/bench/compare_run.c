@@ -202,7 +202,9 @@ static int wait_phase(
 static int start_load(struct stage *s)
 {
 	const struct compare *cmp = s->cmp;
-	struct load_settings load = {.streams = cmp->streams,
+	struct load_settings load = {.http = 1,
+		.per_connection = 1,
+		.streams = cmp->streams,
 		.processes = cmp->processes,
 		.cpus = cmp->pinned ? &cmp->other_cpus : NULL};
 	char text[128];

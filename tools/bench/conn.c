@@ -26,6 +26,7 @@ void conn_close(struct conn *c)
 	stream_stop(c);
 	timer_stop(&c->linger);
 	loop_del(c->origin->loop, &c->source);
+	wire_done(&c->wire);
 	close(c->source.fd);
 	list_remove(&c->link);
 	task_defer(c->origin->loop, &c->reaper);
@@ -34,7 +35,8 @@ void conn_close(struct conn *c)
 static void want(struct conn *c)
 {
 	bool full = c->in.len >= IN_MAX || (c->echo && c->out.len > ORIGIN_PENDING_MAX);
-	uint32_t events = EPOLLRDHUP | (full ? 0 : EPOLLIN) | (c->out.len ? EPOLLOUT : 0);
+	bool out = c->wire.want_out || c->out.len;
+	uint32_t events = EPOLLRDHUP | (full ? 0 : EPOLLIN) | (out ? EPOLLOUT : 0);
 
 	if (!c->gone && loop_mod(c->origin->loop, &c->source, events))
 		conn_close(c);
@@ -45,7 +47,7 @@ static void want(struct conn *c)
 static void start_linger(struct conn *c)
 {
 	c->phase = CONN_LINGER;
-	shutdown(c->source.fd, SHUT_WR);
+	wire_shutdown(&c->wire);
 	timer_in(c->origin->loop, &c->linger, LINGER_MS);
 }
 
@@ -61,8 +63,8 @@ void conn_send(struct conn *c, const void *p, size_t n)
 	if (c->gone || c->closing)
 		return;
 	if (!c->out.len) {
-		sent = send(c->source.fd, p, n, MSG_NOSIGNAL);
-		if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+		sent = wire_send(&c->wire, p, n);
+		if (sent < 0 && sent != -EAGAIN) {
 			conn_close(c);
 			return;
 		}
@@ -79,10 +81,10 @@ void conn_send(struct conn *c, const void *p, size_t n)
 
 static void flush(struct conn *c)
 {
-	ssize_t sent = send(c->source.fd, c->out.data, c->out.len, MSG_NOSIGNAL);
+	ssize_t sent = wire_send(&c->wire, c->out.data, c->out.len);
 
 	if (sent < 0) {
-		if (errno != EAGAIN && errno != EINTR)
+		if (sent != -EAGAIN)
 			conn_close(c);
 		return;
 	}
@@ -206,25 +208,33 @@ void conn_answered(struct conn *c)
 	want(c);
 }
 
-static void on_readable(struct conn *c)
+/* One read's bytes. False when there is nothing more to read now. */
+static bool read_some(struct conn *c)
 {
-	ssize_t n = recv(c->source.fd, scratch, sizeof(scratch), 0);
+	ssize_t n = wire_recv(&c->wire, scratch, sizeof(scratch));
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+	if (n == -EAGAIN)
+		return false;
 	if (n <= 0) {
 		/* A client that ends its side has nothing more to ask, and an event stream's client is gone.
 		 */
 		conn_close(c);
-		return;
+		return false;
 	}
 	if (c->phase == CONN_LINGER)
-		return;
+		return true;
 	if (buf_append(&c->in, scratch, (size_t)n)) {
 		conn_close(c);
-		return;
+		return false;
 	}
 	process(c);
+	return !c->gone;
+}
+
+static void on_readable(struct conn *c)
+{
+	while (read_some(c) && wire_pending(&c->wire))
+		;
 	want(c);
 }
 
@@ -236,9 +246,10 @@ static void on_ready(struct source *s, uint32_t events)
 		conn_close(c);
 		return;
 	}
-	if (events & EPOLLOUT)
+	if (events & EPOLLOUT && c->out.len)
 		flush(c);
-	if (!c->gone && (events & (EPOLLIN | EPOLLRDHUP)))
+	/* TLS may wait for room to answer before it can read on. */
+	if (!c->gone && (events & (EPOLLIN | EPOLLRDHUP) || c->wire.want_out))
 		on_readable(c);
 }
 
@@ -248,7 +259,8 @@ void conn_accept(struct origin *o, int fd)
 	int on = 1;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (!c) {
+	if (!c || wire_init(&c->wire, fd, o->tls, WIRE_SERVER)) {
+		free(c);
 		close(fd);
 		return;
 	}

@@ -4,8 +4,6 @@
 #include <poll.h>
 #include <stdio.h>
 
-#define BODY_MAX 65536
-
 static int wait_for(int fd, short events, uint64_t deadline_ns)
 {
 	uint64_t now = clock_mono_ns();
@@ -20,50 +18,81 @@ static int wait_for(int fd, short events, uint64_t deadline_ns)
 	return n ? 0 : -ETIMEDOUT;
 }
 
-int fetch_open(const struct net_url *url, const char *fields, uint64_t deadline_ns, int *ret_fd)
+static int wait_wire(const struct wire *w, short events, uint64_t deadline_ns)
 {
-	_cleanup_close_ int fd = -1;
-	char request[2048];
-	ssize_t sent;
-	int n, err = net_connect(&url->address, NULL, &fd);
+	return wait_for(w->fd, (short)(events | (w->want_out ? POLLOUT : 0)), deadline_ns);
+}
+
+static int open_wire(const struct net_url *url, uint64_t deadline_ns, struct fetch *f)
+{
+	int err = net_connect(&url->address, NULL, &f->wire.fd);
 
 	if (!err)
-		err = wait_for(fd, POLLOUT, deadline_ns);
+		err = wait_for(f->wire.fd, POLLOUT, deadline_ns);
+	if (!err && url->tls)
+		err = wire_client_context(1, &f->tls);
+	if (!err)
+		err = wire_init(&f->wire, f->wire.fd, f->tls, WIRE_CLIENT);
+	if (err)
+		return err;
+	while ((err = wire_handshake(&f->wire)) == -EAGAIN) {
+		err = wait_wire(&f->wire, POLLIN, deadline_ns);
+		if (err)
+			return err;
+	}
+	return err;
+}
+
+int fetch_open(const struct net_url *url, const char *fields, uint64_t deadline_ns, struct fetch *ret)
+{
+	_cleanup_(fetch_close) struct fetch f = FETCH_NONE;
+	char request[2048];
+	ssize_t sent;
+	int n, err = open_wire(url, deadline_ns, &f);
+
 	if (err)
 		return err;
 	n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", url->path, url->host,
 		fields);
 	if (n >= (int)sizeof(request))
 		return -EMSGSIZE;
-	sent = send(fd, request, (size_t)n, MSG_NOSIGNAL);
+	sent = wire_send(&f.wire, request, (size_t)n);
 	if (sent != n)
-		return sent < 0 ? -errno : -EIO;
-	*ret_fd = take_fd(fd);
+		return sent < 0 ? (int)sent : -EIO;
+	*ret = f;
+	f = FETCH_NONE;
 	return 0;
 }
 
-ssize_t fetch_read(int fd, char *p, size_t n, uint64_t deadline_ns)
+void fetch_close(struct fetch *f)
+{
+	wire_done(&f->wire);
+	wire_context_free(&f->tls);
+	if (f->wire.fd >= 0)
+		close(f->wire.fd);
+	*f = FETCH_NONE;
+}
+
+ssize_t fetch_read(struct fetch *f, char *p, size_t n, uint64_t deadline_ns)
 {
 	for (;;) {
-		ssize_t got = recv(fd, p, n, 0);
+		ssize_t got = wire_recv(&f->wire, p, n);
 		int err;
 
-		if (got >= 0)
+		if (got != -EAGAIN)
 			return got;
-		if (errno != EAGAIN)
-			return -errno;
-		err = wait_for(fd, POLLIN, deadline_ns);
+		err = wait_wire(&f->wire, POLLIN, deadline_ns);
 		if (err)
 			return err;
 	}
 }
 
-static int read_all(int fd, uint64_t deadline_ns, struct response *r, struct buf *out)
+static int read_all(struct fetch *f, uint64_t deadline_ns, struct response *r, struct buf *out)
 {
 	char bytes[4096];
 
 	for (;;) {
-		ssize_t n = fetch_read(fd, bytes, sizeof(bytes), deadline_ns);
+		ssize_t n = fetch_read(f, bytes, sizeof(bytes), deadline_ns);
 
 		if (n < 0)
 			return (int)n;
@@ -73,7 +102,7 @@ static int read_all(int fd, uint64_t deadline_ns, struct response *r, struct buf
 			struct slice body;
 
 			at += response_next(r, bytes + at, (size_t)n - at, &body);
-			if (out->len + body.n > BODY_MAX || buf_append(out, body.p, body.n))
+			if (out->len + body.n > FETCH_BODY_MAX || buf_append(out, body.p, body.n))
 				return -ENOBUFS;
 		}
 		if (r->state == RESPONSE_END)
@@ -85,14 +114,14 @@ static int read_all(int fd, uint64_t deadline_ns, struct response *r, struct buf
 
 int fetch_body(const struct net_url *url, uint64_t deadline_ns, struct buf *out)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_(fetch_close) struct fetch f = FETCH_NONE;
 	struct response r;
-	int err = fetch_open(url, "Connection: close\r\n", deadline_ns, &fd);
+	int err = fetch_open(url, "Connection: close\r\n", deadline_ns, &f);
 
 	if (err)
 		return err;
 	response_init(&r);
-	err = read_all(fd, deadline_ns, &r, out);
+	err = read_all(&f, deadline_ns, &r, out);
 	response_done(&r);
 	return err;
 }

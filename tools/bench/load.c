@@ -3,13 +3,14 @@
 #include "cli.h"
 #include "commands.h"
 #include "term.h"
+#include "wire.h"
 #include <poll.h>
 
 struct load_options {
 	const char *to;
-	uint64_t streams, processes;
+	uint64_t streams, processes, http, per_connection;
 	double seconds, warmup;
-	bool json;
+	bool json, tls;
 };
 
 static int parse_to(const struct cli *cli, const char *text, struct net_url *ret)
@@ -19,7 +20,7 @@ static int parse_to(const struct cli *cli, const char *text, struct net_url *ret
 	if (err == -EADDRNOTAVAIL)
 		return cli_wrong(cli, "to", "a host that resolves", text);
 	if (err)
-		return cli_wrong(cli, "to", "http://HOST:PORT/PATH", text);
+		return cli_wrong(cli, "to", "http://HOST:PORT/PATH or https://", text);
 	return 0;
 }
 
@@ -82,9 +83,15 @@ static int run(const struct load_options *o, const struct load_settings *setting
 int command_load(int argc, char **argv)
 {
 	static struct load_result result; /* large: it holds histograms */
-	struct load_options o = {.streams = 1000, .processes = 1, .seconds = 10, .warmup = 2};
+	struct load_options o = {.streams = 1000, .processes = 1, .http = 1, .seconds = 10, .warmup = 2};
 	const struct cli_option options[] = {
-		{"to", CLI_TEXT, &o.to, "URL", "the stream to open, http:// (must be given)", 0, 0, 0, true},
+		{"to", CLI_TEXT, &o.to, "URL", "the stream to open, http:// or https:// (must be given)", 0,
+			0, 0, true},
+		CLI_SWITCH("tls", CLI_ON, &o.tls, "TLS 1.3 with " WIRE_TLS_SUITE ", as https:// does"),
+		CLI_RANGE("http", CLI_COUNT, &o.http, "1|2",
+			"HTTP/1.1, or HTTP/2: with TLS by ALPN, without by prior knowledge (1)", 1, 2),
+		CLI_RANGE("streams-per-connection", CLI_COUNT, &o.per_connection, "N",
+			"HTTP/2: streams that share a connection (50)", 1, 10000),
 		CLI_RANGE("streams", CLI_COUNT, &o.streams, "N", "streams to open (1000)", 1, 1e7),
 		CLI_RANGE("seconds", CLI_NUMBER, &o.seconds, "S", "how long to measure (10)", 0.1, 1e6),
 		CLI_RANGE("warmup", CLI_NUMBER, &o.warmup, "S", "how long before that (2)", 0, 1e6),
@@ -102,6 +109,11 @@ int command_load(int argc, char **argv)
 		err = parse_to(&cli, o.to, &settings.to);
 	if (err)
 		return err < 0 ? 2 : 0;
+	if (o.http == 1 && o.per_connection > 1)
+		return cli_wrong(&cli, "streams-per-connection", "1 with HTTP/1.1", "more"), 2;
+	settings.to.tls |= o.tls;
+	settings.http = (unsigned)o.http;
+	settings.per_connection = o.per_connection ? o.per_connection : o.http == 2 ? 50 : 1;
 	settings.streams = o.streams;
 	settings.processes = MIN(o.processes, o.streams);
 	err = run(&o, &settings, &result);

@@ -131,6 +131,7 @@ static void add_up(struct load_result *sum, const struct load_result *one)
 	sum->open_last_ns = MAX(sum->open_last_ns, one->open_last_ns);
 	hist_merge(&sum->latency, &one->latency);
 	hist_merge(&sum->head, &one->head);
+	hist_merge(&sum->connect, &one->connect);
 	if (!sum->why[0])
 		memcpy(sum->why, one->why, sizeof(sum->why));
 }

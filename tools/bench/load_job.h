@@ -14,6 +14,8 @@
 
 struct load_settings {
 	struct net_url to;
+	unsigned http;		 /* 1, or 2: over TLS by ALPN, else with prior knowledge */
+	uint64_t per_connection; /* streams on one connection, at most; 1 with HTTP/1.1 */
 	uint64_t streams;
 	uint64_t processes;
 	const cpu_set_t *cpus; /* where the processes may run; NULL: anywhere */
@@ -32,7 +34,9 @@ struct load_result {
 	uint64_t comments;		      /* heartbeats and the like */
 	uint64_t open_first_ns, open_last_ns; /* first connect and last head */
 	struct hist latency; /* of the events *sent* within the window: none is left out for being late */
-	struct hist head;    /* connect to complete response head */
+	struct hist head;    /* from wanting a stream to its complete response head: with a connection of
+				its own that begins with connect() */
+	struct hist connect; /* of connections: connect() to ready for a request, TLS and SETTINGS included */
 	char why[160];	     /* of the first failure; "" when none */
 };
 

@@ -38,7 +38,8 @@ void load_report_table(FILE *to, const struct load_result *r, const char *url, d
 	fprintf(to, "  streams   %s opened in %.2f s (%s a second), %s failed", term_count(r->opened, a),
 		opening, term_count(opening > 0 ? (uint64_t)((double)r->opened / opening) : r->opened, b),
 		term_count(r->failed, c));
-	fprintf(to, ", %s ended early, %s silent\n", term_count(r->ended, a), term_count(r->silent, b));
+	fprintf(to, " on %s connections, %s ended early, %s silent\n", term_count(r->connect.count, c),
+		term_count(r->ended, a), term_count(r->silent, b));
 	fprintf(to, "  events    %s (%s a second, %.2f MB/s of payload)\n", term_count(r->events, a),
 		term_count((uint64_t)((double)r->events / seconds), b), (double)r->bytes / seconds / 1e6);
 	fprintf(to, "  %sjudged    %s lost, %s repeated or out of order, ", style, term_count(r->lost, a),
@@ -53,6 +54,7 @@ void load_report_table(FILE *to, const struct load_result *r, const char *url, d
 	fputc('\n', to);
 	print_hist(to, "latency", &r->latency);
 	print_hist(to, "head", &r->head);
+	print_hist(to, "connect", &r->connect);
 }
 
 static json_t *hist_to_json(const struct hist *h)
@@ -68,13 +70,14 @@ static json_t *hist_to_json(const struct hist *h)
 
 json_t *load_result_to_json(const struct load_result *r, double seconds)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o}",
 		"opened", (json_int_t)r->opened, "failed", (json_int_t)r->failed, "ended_early",
 		(json_int_t)r->ended, "silent", (json_int_t)r->silent, "opening_s", open_seconds(r), "events",
 		(json_int_t)r->events, "events_per_s", (double)r->events / seconds, "payload_bytes",
 		(json_int_t)r->bytes, "lost", (json_int_t)r->lost, "repeated", (json_int_t)r->repeated,
 		"damaged", (json_int_t)r->damaged, "comments", (json_int_t)r->comments, "first_failure",
-		r->why, "latency_ns", hist_to_json(&r->latency), "head_ns", hist_to_json(&r->head));
+		r->why, "latency_ns", hist_to_json(&r->latency), "head_ns", hist_to_json(&r->head),
+		"connect_ns", hist_to_json(&r->connect));
 }
 
 void load_report_json(FILE *to, const struct load_result *r, double seconds)

@@ -1,5 +1,6 @@
 #include "commands.h"
 #include "base/util.h"
+#include <signal.h>
 #include <stdio.h>
 
 static const struct {
@@ -25,6 +26,8 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	/* OpenSSL writes without MSG_NOSIGNAL. */
+	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (!strcmp(name, commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);

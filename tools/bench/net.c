@@ -66,16 +66,17 @@ void net_address_text(const struct net_address *a, char *out)
 
 int net_url_parse(const char *text, struct net_url *ret)
 {
-	static const char scheme[] = "http://";
+	static const char http[] = "http://", https[] = "https://";
 	struct net_url url = {.path = "/"};
 	char host[256], port[8];
 	const char *authority, *path;
 	size_t n;
 	int err;
 
-	if (strncmp(text, scheme, sizeof(scheme) - 1) != 0)
+	url.tls = strncmp(text, https, sizeof(https) - 1) == 0;
+	if (!url.tls && strncmp(text, http, sizeof(http) - 1) != 0)
 		return strstr(text, "://") ? -EPROTONOSUPPORT : -EINVAL;
-	authority = text + sizeof(scheme) - 1;
+	authority = text + (url.tls ? sizeof(https) : sizeof(http)) - 1;
 	n = strcspn(authority, "/?");
 	path = authority + n;
 	if (!n || n >= sizeof(url.host) || strlen(path) + 2 > sizeof(url.path))
@@ -83,7 +84,7 @@ int net_url_parse(const char *text, struct net_url *ret)
 	memcpy(url.host, authority, n);
 	if (*path)
 		snprintf(url.path, sizeof(url.path), "%s%s", *path == '?' ? "/" : "", path);
-	if (split(authority, n, host, port, "80"))
+	if (split(authority, n, host, port, url.tls ? "443" : "80"))
 		return -EINVAL;
 	err = lookup(host, port, AI_NUMERICSERV, &url.address);
 	if (err)

@@ -11,11 +11,12 @@ struct net_address {
 	socklen_t len;
 };
 
-/* "http://HOST[:PORT][/PATH]". */
+/* "http://HOST[:PORT][/PATH]", or https://. */
 struct net_url {
 	char host[256]; /* as in the Host field: with the port when it was given */
 	char path[512]; /* with the query; "/" when there was none */
 	struct net_address address;
+	bool tls; /* https:// */
 };
 
 #define NET_TEXT_MAX 64 /* "[…]:65535" */
@@ -24,7 +25,7 @@ struct net_url {
 must_check int net_address_parse(const char *text, struct net_address *ret);
 /* The opposite; `out` has NET_TEXT_MAX bytes. */
 void net_address_text(const struct net_address *a, char *out);
-/* -EINVAL: not such a URL; -EPROTONOSUPPORT: not http; -EADDRNOTAVAIL: the name is unknown. */
+/* -EINVAL: not such a URL; -EPROTONOSUPPORT: neither http nor https; -EADDRNOTAVAIL: the name is unknown. */
 must_check int net_url_parse(const char *text, struct net_url *ret);
 
 /* A listening non-blocking socket; *a gets the port that the kernel chose. Negative errno. */

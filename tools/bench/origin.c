@@ -1,6 +1,8 @@
 #include "origin.h"
+#include "cert.h"
 #include "cli.h"
 #include "commands.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -52,6 +54,25 @@ static void origin_done(struct origin *o)
 	signals_done(&o->signals);
 	loop_free(o->loop);
 	buf_reset(&o->out);
+	wire_context_free(&o->tls);
+}
+
+/* The certificate of `pem`, or one that is made for this run. */
+static int use_tls(struct origin *o, const char *pem)
+{
+	char made[] = "/tmp/sluice-bench-origin.XXXXXX";
+	_cleanup_close_ int fd = pem ? -1 : mkostemp(made, O_CLOEXEC);
+	int err = pem ? 0 : fd < 0 ? -errno : cert_write(made);
+
+	if (!err)
+		err = wire_server_context(pem ? pem : made, &o->tls);
+	if (fd >= 0)
+		unlink(made);
+	if (err)
+		fprintf(stderr, "sluice-bench origin: --cert %s: %s\n", pem ? pem : "(made for this run)",
+			err == -EINVAL ? "allowed: a PEM file with a certificate and its key"
+				       : strerror(-err));
+	return err;
 }
 
 static int serve(struct origin *o, const char *listen)
@@ -81,11 +102,15 @@ static int serve(struct origin *o, const char *listen)
 int command_origin(int argc, char **argv)
 {
 	static struct origin o; /* large: it holds a histogram */
-	const char *listen = "127.0.0.1:4000";
+	const char *listen = "127.0.0.1:4000", *cert = NULL;
+	bool tls = false;
 	struct stream_settings *set = &o.settings;
 	const struct cli_option options[] = {
 		CLI_STRING("listen", &listen, "ADDR:PORT",
 			"where to serve; port 0: any free one (127.0.0.1:4000)"),
+		CLI_SWITCH("tls", CLI_ON, &tls, "TLS 1.3 with " WIRE_TLS_SUITE),
+		CLI_STRING("cert", &cert, "FILE",
+			"PEM, certificate and key, implies --tls (one made for the run)"),
 		CLI_RANGE(
 			"rate", CLI_NUMBER, &set->rate, "N", "events a second on each stream (2)", 0, 100000),
 		CLI_RANGE("size", CLI_COUNT, &set->size, "BYTES", "of an event, all lines of it (200)", 0,
@@ -112,6 +137,8 @@ int command_origin(int argc, char **argv)
 	err = cli_parse(&cli, argc, argv);
 	if (err)
 		return err < 0 ? 2 : 0;
+	if ((tls || cert) && use_tls(&o, cert))
+		return 1;
 	err = serve(&o, listen);
 	if (err)
 		fprintf(stderr, "sluice-bench origin: stopped: %s\n", strerror(-err));

@@ -10,6 +10,7 @@
 #include "net.h"
 #include "request.h"
 #include "ticks.h"
+#include "wire.h"
 
 #define ORIGIN_PENDING_MAX                                                                                   \
 	(256 * 1024) /* unsent bytes a connection may hold; beyond it events are skipped                     \
@@ -31,6 +32,7 @@ struct origin {
 	struct loop *loop;
 	struct signals signals;
 	struct source listener;
+	SSL_CTX *tls; /* NULL: plaintext */
 	struct ticks ticks;
 	struct list conns;
 	struct stream_settings settings;
@@ -63,6 +65,7 @@ struct stream {
 
 struct conn {
 	struct source source;
+	struct wire wire;
 	struct origin *origin;
 	struct list link;
 	struct task reaper; /* frees it at the end of the turn */

@@ -21,6 +21,7 @@ static void child_exec(char *const argv[], int out_fd, const cpu_set_t *cpus, in
 		_exit(127);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
 	if (cpus)
 		sched_setaffinity(0, sizeof(*cpus), cpus);
 	dup2(null_fd, STDIN_FILENO);

@@ -146,18 +146,18 @@ static const char *on_bytes(struct watch *w, const char *p, size_t n, uint64_t n
 	return NULL;
 }
 
-static const char *follow(struct watch *w, int fd, uint64_t deadline)
+static const char *follow(struct watch *w, struct fetch *f, uint64_t deadline)
 {
 	static char bytes[65536];
 
 	while (!w->done && !interrupted) {
-		ssize_t n = fetch_read(fd, bytes, sizeof(bytes), deadline);
+		ssize_t n = fetch_read(f, bytes, sizeof(bytes), deadline);
 		const char *over = NULL;
 
 		if (n == -ETIMEDOUT || n == -EINTR)
 			return NULL;
 		if (n < 0)
-			return strerror((int)-n);
+			return wire_error((int)n);
 		if (n == 0)
 			return response_eof(&w->response) ? "the stream came to its end"
 							  : "the stream broke off";
@@ -196,7 +196,8 @@ int command_watch(int argc, char **argv)
 	const char *to = NULL, *over = NULL;
 	double seconds = 0;
 	const struct cli_option options[] = {
-		{"to", CLI_TEXT, &to, "URL", "the stream to open, http:// (must be given)", 0, 0, 0, true},
+		{"to", CLI_TEXT, &to, "URL", "the stream to open, http:// or https:// (must be given)", 0, 0,
+			0, true},
 		CLI_RANGE(
 			"events", CLI_COUNT, &w.events_wanted, "N", "end after N events (0: never)", 0, 1e15),
 		CLI_RANGE("seconds", CLI_NUMBER, &seconds, "S", "end after S seconds (0: never)", 0, 1e9),
@@ -206,23 +207,23 @@ int command_watch(int argc, char **argv)
 		ARRAY_LEN(options)};
 	struct net_url url;
 	uint64_t deadline;
-	_cleanup_close_ int fd = -1;
+	_cleanup_(fetch_close) struct fetch f = FETCH_NONE;
 	int err = cli_parse(&cli, argc, argv);
 
 	if (err)
 		return err < 0 ? 2 : 0;
 	if (net_url_parse(to, &url))
-		return cli_wrong(&cli, "to", "http://HOST:PORT/PATH", to), 2;
+		return cli_wrong(&cli, "to", "http://HOST:PORT/PATH or https://", to), 2;
 	catch_signals();
 	response_init(&w.response);
 	w.opened_ns = clock_mono_ns();
 	deadline = seconds > 0 ? w.opened_ns + (uint64_t)(seconds * 1e9) : UINT64_MAX;
 	printf("%s%s%s\n", term_style(stdout, TERM_BOLD), to, term_style(stdout, TERM_PLAIN));
-	err = fetch_open(&url, "Accept: text/event-stream\r\nCache-Control: no-cache\r\n", deadline, &fd);
+	err = fetch_open(&url, "Accept: text/event-stream\r\nCache-Control: no-cache\r\n", deadline, &f);
 	if (err)
-		over = strerror(-err);
+		over = wire_error(err);
 	else
-		over = follow(&w, fd, deadline);
+		over = follow(&w, &f, deadline);
 	if (over)
 		printf("\n  %s%s%s\n", term_style(stdout, TERM_YELLOW), over, term_style(stdout, TERM_PLAIN));
 	print_summary(&w);

@@ -127,7 +127,12 @@ static void test_urls_and_addresses(void **state)
 	assert_string_equal(u.path, "/?a");
 	net_address_text(&u.address, text);
 	assert_string_equal(text, "[::1]:80");
-	assert_int_equal(net_url_parse("https://127.0.0.1/", &u), -EPROTONOSUPPORT);
+	assert_false(u.tls);
+	assert_int_equal(net_url_parse("https://127.0.0.1/", &u), 0);
+	assert_true(u.tls);
+	net_address_text(&u.address, text);
+	assert_string_equal(text, "127.0.0.1:443");
+	assert_int_equal(net_url_parse("ftp://127.0.0.1/", &u), -EPROTONOSUPPORT);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		if (net_url_parse(bad[i], &u) != -EINVAL)
 			fail_msg("taken as good: %s", bad[i]);

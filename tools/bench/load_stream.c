@@ -1,0 +1,87 @@
+#include "load_worker.h"
+#include <stdio.h>
+
+static void settled(struct worker *w)
+{
+	w->opening--;
+	w->mine->settled++;
+}
+
+void load_stream_fail(struct load_stream *s, const char *why)
+{
+	struct worker *w = s->conn->worker;
+	uint8_t was = s->state;
+
+	if (was == STREAM_IDLE || was == STREAM_OVER)
+		return;
+	worker_note(w, why);
+	s->state = STREAM_OVER;
+	if (was == STREAM_OPEN) {
+		w->result->ended++;
+		return;
+	}
+	w->result->failed++;
+	settled(w);
+	worker_open_more(w);
+}
+
+void load_stream_head(struct load_stream *s, unsigned status, bool event_stream, uint64_t now)
+{
+	struct worker *w = s->conn->worker;
+	struct load_result *r = w->result;
+
+	if (status != 200 || !event_stream) {
+		char why[80];
+
+		snprintf(why, sizeof(why), "the answer was %u%s", status,
+			event_stream ? "" : ", not text/event-stream");
+		load_stream_fail(s, why);
+		return;
+	}
+	s->state = STREAM_OPEN;
+	r->opened++;
+	r->open_last_ns = now;
+	hist_add(&r->head, now - s->begin_ns);
+	settled(w);
+	worker_open_more(w);
+}
+
+static void on_event(struct load_stream *s, uint64_t now, uint64_t start, uint64_t stop)
+{
+	struct worker *w = s->conn->worker;
+	struct load_result *r = w->result;
+	const struct event *e = &s->events.now;
+
+	w->mine->live_events++;
+	if (!e->seq || !e->t_ns || e->id != e->seq || !e->whole) {
+		r->damaged++;
+		return;
+	}
+	sequence_see(&s->sequence, e->seq);
+	if (!start)
+		return;
+	if (now >= start && now < stop) {
+		r->events++;
+		r->bytes += e->bytes;
+		s->window_events++;
+	}
+	/* By the time of sending, so that an event that took for ever counts with all of its time. */
+	if (e->t_ns >= start && e->t_ns < stop)
+		hist_add(&r->latency, now > e->t_ns ? now - e->t_ns : 0);
+}
+
+void load_stream_body(struct load_stream *s, struct slice body, uint64_t now)
+{
+	const struct load_shared *shared = s->conn->worker->shared;
+	uint64_t start = shared->start_ns, stop = shared->stop_ns;
+
+	while (body.n) {
+		bool done;
+		size_t used = events_next(&s->events, body.p, body.n, &done);
+
+		if (done)
+			on_event(s, now, start, stop);
+		body.p += used;
+		body.n -= used;
+	}
+}
