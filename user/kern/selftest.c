@@ -1,7 +1,7 @@
 #include "kern/selftest.h"
 #include "base/clock.h"
 #include "kern/kern.h"
-#include "kern/wire.h"
+#include "kern/loopback.h"
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -10,7 +10,7 @@
 struct trial {
 	struct splice *k;
 	uint32_t slot;
-	struct wire w;
+	struct loopback w;
 	char *reason;
 	size_t size;
 };
@@ -31,7 +31,7 @@ static bool next_event(struct trial *t)
 {
 	uint64_t before = flow_of(t).redirected;
 
-	if (!wire_send(&t->w, 40) || !wire_expect(&t->w, STEP_MS))
+	if (!loopback_send(&t->w, 40) || !loopback_expect(&t->w, STEP_MS))
 		return fail(t, "the next event did not arrive");
 	if (flow_of(t).redirected != before + 40)
 		return fail(t, "the next event was not redirected");
@@ -40,14 +40,14 @@ static bool next_event(struct trial *t)
 
 static bool engage(struct trial *t)
 {
-	int err = wire_engage(&t->w);
+	int err = loopback_engage(&t->w);
 
 	return err ? fail(t, "engage: %s", strerror(-err)) : true;
 }
 
 static bool exact(struct trial *t, const char *what)
 {
-	if (wire_expect(&t->w, STEP_MS))
+	if (loopback_expect(&t->w, STEP_MS))
 		return true;
 	return fail(t, "%s: %llu of %llu bytes arrived%s", what, (unsigned long long)t->w.received,
 		(unsigned long long)t->w.sent, t->w.wrong ? ", not the right ones" : "");
@@ -60,14 +60,14 @@ static bool case_redirect(struct trial *t)
 
 static bool case_queued(struct trial *t)
 {
-	if (!wire_send(&t->w, 1000) || !wire_send(&t->w, 500))
+	if (!loopback_send(&t->w, 1000) || !loopback_send(&t->w, 500))
 		return fail(t, "send: %s", strerror(errno));
 	return engage(t) && exact(t, "bytes from before the hook") && next_event(t);
 }
 
 static bool case_half_read(struct trial *t)
 {
-	if (!wire_send(&t->w, 6000) || !wire_copy(&t->w, 700))
+	if (!loopback_send(&t->w, 6000) || !loopback_copy(&t->w, 700))
 		return fail(t, "copy: %s", strerror(errno));
 	return engage(t) && exact(t, "a half-read segment") && next_event(t);
 }
@@ -78,15 +78,15 @@ static bool case_burst(struct trial *t)
 	if (!engage(t))
 		return false;
 	for (int i = 0; i < 32; i++) {
-		if (!wire_send(&t->w, 4096))
+		if (!loopback_send(&t->w, 4096))
 			break; /* backpressure reached the origin */
-		wire_turn(&t->w);
+		loopback_turn(&t->w);
 	}
 	if (!exact(t, "a burst to a paused reader"))
 		return false;
 	if (flow_of(t).spills == 0)
 		return fail(t, "a full client did not make the verdict pass bytes on to userspace");
-	return wire_resume(&t->w, STEP_MS) ? next_event(t) : fail(t, "no way back into the kernel");
+	return loopback_resume(&t->w, STEP_MS) ? next_event(t) : fail(t, "no way back into the kernel");
 }
 
 static bool case_spill(struct trial *t)
@@ -96,11 +96,11 @@ static bool case_spill(struct trial *t)
 	for (int i = 0; i < 5; i++) {
 		splice_disengage(t->k, t->slot);
 		t->w.copying = true;
-		if (!wire_send(&t->w, 300) || !exact(t, "copied bytes"))
+		if (!loopback_send(&t->w, 300) || !exact(t, "copied bytes"))
 			return t->reason[0] ? false : fail(t, "send: %s", strerror(errno));
 		if (flow_of(t).passed == 0)
 			return fail(t, "the verdict redirected while it was told not to");
-		if (!wire_resume(&t->w, STEP_MS))
+		if (!loopback_resume(&t->w, STEP_MS))
 			return fail(t, "no way back into the kernel");
 		if (!next_event(t))
 			return false;
@@ -113,12 +113,13 @@ static bool case_data_fin(struct trial *t)
 {
 	struct pollfd p = {.fd = t->w.up, .events = POLLRDHUP};
 
-	if (!engage(t) || !wire_send(&t->w, 2000))
+	if (!engage(t) || !loopback_send(&t->w, 2000))
 		return t->reason[0] ? false : fail(t, "send: %s", strerror(errno));
 	shutdown(t->w.origin, SHUT_WR);
 	if (poll(&p, 1, STEP_MS) != 1 || !(p.revents & POLLRDHUP))
 		return fail(t, "the end of the upstream's bytes was not reported");
-	return exact(t, "bytes with a FIN") && (wire_eof(&t->w, STEP_MS) || fail(t, "recv() gave no EOF"));
+	return exact(t, "bytes with a FIN") &&
+	       (loopback_eof(&t->w, STEP_MS) || fail(t, "recv() gave no EOF"));
 }
 
 /* An empty segment with a FIN leaves the client's socket alone. */
@@ -131,9 +132,9 @@ static bool case_bare_fin(struct trial *t)
 	shutdown(t->w.origin, SHUT_WR);
 	if (poll(&p, 1, STEP_MS) != 1)
 		return fail(t, "the end of the upstream's bytes was not reported");
-	if (!wire_eof(&t->w, STEP_MS))
+	if (!loopback_eof(&t->w, STEP_MS))
 		return fail(t, "recv() gave no EOF");
-	return wire_write(&t->w, 100) && exact(t, "a write after it")
+	return loopback_write(&t->w, 100) && exact(t, "a write after it")
 		       ? true
 		       : fail(t, "a bare FIN broke the client's socket");
 }
@@ -144,7 +145,7 @@ static bool case_no_target(struct trial *t)
 	if (!engage(t) || !next_event(t))
 		return false;
 	splice_untarget(t->k, t->slot);
-	if (!wire_send(&t->w, 900))
+	if (!loopback_send(&t->w, 900))
 		return fail(t, "send: %s", strerror(errno));
 	if (!exact(t, "bytes without a target"))
 		return false;
@@ -157,10 +158,10 @@ static bool case_reuse(struct trial *t)
 	int err;
 
 	t->w.length = t->w.sent + 500;
-	if (!engage(t) || !wire_send(&t->w, 200) || !wire_send(&t->w, 300) ||
+	if (!engage(t) || !loopback_send(&t->w, 200) || !loopback_send(&t->w, 300) ||
 		!exact(t, "a response of known length"))
 		return t->reason[0] ? false : fail(t, "send: %s", strerror(errno));
-	if (!wire_ended(&t->w, STEP_MS))
+	if (!loopback_ended(&t->w, STEP_MS))
 		return fail(t, "the end of the body was not noticed");
 	err = splice_release(t->k, t->slot);
 	if (err)
@@ -189,14 +190,14 @@ static void run_case(struct splice *k, uint32_t slot, size_t i, struct selftest_
 {
 	struct trial t = {.k = k, .slot = slot, .reason = ret->reason, .size = sizeof(ret->reason)};
 	uint64_t start = clock_mono_ns();
-	int err = wire_open(&t.w, k, slot);
+	int err = loopback_open(&t.w, k, slot);
 
 	ret->name = cases[i].name;
 	if (err)
 		snprintf(ret->reason, sizeof(ret->reason), "no connection over loopback: %s", strerror(-err));
 	else
 		ret->ok = cases[i].run(&t);
-	wire_close(&t.w);
+	loopback_close(&t.w);
 	ret->us = (uint32_t)((clock_mono_ns() - start) / 1000);
 }
 

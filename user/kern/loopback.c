@@ -1,4 +1,4 @@
-#include "kern/wire.h"
+#include "kern/loopback.h"
 #include "base/clock.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -70,14 +70,14 @@ static int pair(int ret[2], int mss)
 	return 0;
 }
 
-int wire_open(struct wire *w, struct splice *k, uint32_t slot)
+int loopback_open(struct loopback *w, struct splice *k, uint32_t slot)
 {
 	int up[2] = {-1, -1}, down[2] = {-1, -1};
 	int err = pair(up, 0);
 
 	if (!err)
 		err = pair(down, READER_MSS);
-	*w = (struct wire){
+	*w = (struct loopback){
 		.k = k, .slot = slot, .up = up[0], .origin = up[1], .reader = down[0], .client = down[1]};
 	if (err)
 		return err;
@@ -87,7 +87,7 @@ int wire_open(struct wire *w, struct splice *k, uint32_t slot)
 	return 0;
 }
 
-void wire_close(struct wire *w)
+void loopback_close(struct loopback *w)
 {
 	int fds[] = {w->origin, w->up, w->client, w->reader};
 	struct linger reset = {.l_onoff = 1};
@@ -103,7 +103,7 @@ void wire_close(struct wire *w)
 	}
 }
 
-static void here(const struct wire *w, struct sluice_track *ret)
+static void here(const struct loopback *w, struct sluice_track *ret)
 {
 	*ret = (struct sluice_track){
 		.framing = w->length ? SLUICE_BODY_LENGTH : SLUICE_BODY_CLOSE,
@@ -112,7 +112,7 @@ static void here(const struct wire *w, struct sluice_track *ret)
 	};
 }
 
-int wire_engage(struct wire *w)
+int loopback_engage(struct loopback *w)
 {
 	struct sluice_track at;
 
@@ -121,7 +121,7 @@ int wire_engage(struct wire *w)
 	return splice_engage(w->k, w->slot, w->up, w->client, &at);
 }
 
-static bool send_pattern(struct wire *w, int fd, size_t n)
+static bool send_pattern(struct loopback *w, int fd, size_t n)
 {
 	char text[8192];
 	ssize_t done;
@@ -135,12 +135,12 @@ static bool send_pattern(struct wire *w, int fd, size_t n)
 	return done == (ssize_t)n;
 }
 
-bool wire_send(struct wire *w, size_t n)
+bool loopback_send(struct loopback *w, size_t n)
 {
 	return send_pattern(w, w->origin, n);
 }
 
-bool wire_write(struct wire *w, size_t n)
+bool loopback_write(struct loopback *w, size_t n)
 {
 	bool all = send_pattern(w, w->client, n);
 
@@ -149,7 +149,7 @@ bool wire_write(struct wire *w, size_t n)
 	return all;
 }
 
-bool wire_copy(struct wire *w, size_t n)
+bool loopback_copy(struct loopback *w, size_t n)
 {
 	n = MIN(n, sizeof(w->hold));
 	return recv(w->up, w->hold, n, MSG_WAITALL) == (ssize_t)n &&
@@ -158,7 +158,7 @@ bool wire_copy(struct wire *w, size_t n)
 
 static void on_note(void *ctx, uint32_t slot)
 {
-	struct wire *w = ctx;
+	struct loopback *w = ctx;
 
 	if (slot != w->slot || w->copying || splice_next(w->k, slot) != SPLICE_READ)
 		return;
@@ -166,7 +166,7 @@ static void on_note(void *ctx, uint32_t slot)
 	w->copying = true;
 }
 
-void wire_turn(struct wire *w)
+void loopback_turn(struct loopback *w)
 {
 	splice_notes_read(w->k, 0, on_note, w);
 	if (!w->copying)
@@ -190,7 +190,7 @@ void wire_turn(struct wire *w)
 }
 
 /* Something to do, or a millisecond. */
-static void rest(const struct wire *w)
+static void rest(const struct loopback *w)
 {
 	struct pollfd p[] = {
 		{.fd = w->reader, .events = POLLIN}, {.fd = splice_notes_fd(w->k, 0), .events = POLLIN}};
@@ -198,7 +198,7 @@ static void rest(const struct wire *w)
 	poll(p, ARRAY_LEN(p), 1);
 }
 
-static bool take(struct wire *w)
+static bool take(struct loopback *w)
 {
 	char text[8192];
 	ssize_t n = recv(w->reader, text, sizeof(text), MSG_DONTWAIT);
@@ -210,12 +210,12 @@ static bool take(struct wire *w)
 	return n > 0;
 }
 
-bool wire_expect(struct wire *w, int ms)
+bool loopback_expect(struct loopback *w, int ms)
 {
 	uint64_t end = clock_mono_ns() + (uint64_t)ms * NS_PER_MS;
 
 	while (w->received < w->sent && !w->wrong && clock_mono_ns() < end) {
-		wire_turn(w);
+		loopback_turn(w);
 		if (!take(w))
 			rest(w);
 	}
@@ -225,14 +225,14 @@ bool wire_expect(struct wire *w, int ms)
 	return w->received == w->sent && !w->wrong;
 }
 
-bool wire_resume(struct wire *w, int ms)
+bool loopback_resume(struct loopback *w, int ms)
 {
 	uint64_t end = clock_mono_ns() + (uint64_t)ms * NS_PER_MS;
 	struct sluice_track at;
 
 	here(w, &at);
 	while (w->copying && clock_mono_ns() < end) {
-		wire_turn(w);
+		loopback_turn(w);
 		if (!w->held && splice_resume(w->k, w->slot, &at) == 0)
 			w->copying = false;
 		else
@@ -241,7 +241,7 @@ bool wire_resume(struct wire *w, int ms)
 	return !w->copying;
 }
 
-bool wire_eof(struct wire *w, int ms)
+bool loopback_eof(struct loopback *w, int ms)
 {
 	uint64_t end = clock_mono_ns() + (uint64_t)ms * NS_PER_MS;
 	ssize_t n;
@@ -249,7 +249,7 @@ bool wire_eof(struct wire *w, int ms)
 	splice_disengage(w->k, w->slot);
 	w->copying = true;
 	do {
-		wire_turn(w);
+		loopback_turn(w);
 		n = w->held ? -1 : recv(w->up, w->hold, sizeof(w->hold), MSG_DONTWAIT | MSG_PEEK);
 		if (n == 0 && splice_left(w->k, w->slot) == 0)
 			return true;
@@ -258,14 +258,14 @@ bool wire_eof(struct wire *w, int ms)
 	return false;
 }
 
-bool wire_ended(struct wire *w, int ms)
+bool loopback_ended(struct loopback *w, int ms)
 {
 	uint64_t end = clock_mono_ns() + (uint64_t)ms * NS_PER_MS;
 
 	while (splice_next(w->k, w->slot) != SPLICE_ENDED) {
 		if (clock_mono_ns() > end)
 			return false;
-		wire_turn(w);
+		loopback_turn(w);
 		rest(w);
 	}
 	splice_disengage(w->k, w->slot);

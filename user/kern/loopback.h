@@ -1,12 +1,12 @@
 /* A stream on loopback for the self-test: origin <-> up | relay | client <-> reader, with a relay of a few
- * lines that moves only in wire_turn(). Every byte of the stream is a function of its position. Private to
- * kern/. */
-#ifndef SLUICE_KERN_WIRE_H
-#define SLUICE_KERN_WIRE_H
+ * lines that moves only in loopback_turn(). Every byte of the stream is a function of its position. Private
+ * to kern/. */
+#ifndef SLUICE_KERN_LOOPBACK_H
+#define SLUICE_KERN_LOOPBACK_H
 
 #include "kern/splice.h"
 
-struct wire {
+struct loopback {
 	struct splice *k;
 	uint32_t slot;
 	int origin, up, client, reader;
@@ -18,25 +18,26 @@ struct wire {
 	char hold[8192];
 };
 
-/* Four sockets with a small send buffer towards the client. Negative errno; then wire_close() is still due.
+/* Four sockets with a small send buffer towards the client. Negative errno; then loopback_close() is still
+ * due.
  */
-must_check int wire_open(struct wire *w, struct splice *k, uint32_t slot);
-void wire_close(struct wire *w);
-must_check int wire_engage(struct wire *w);
+must_check int loopback_open(struct loopback *w, struct splice *k, uint32_t slot);
+void loopback_close(struct loopback *w);
+must_check int loopback_engage(struct loopback *w);
 /* The origin sends n bytes. False when not all of them fit. */
-bool wire_send(struct wire *w, size_t n);
+bool loopback_send(struct loopback *w, size_t n);
 /* The relay writes n bytes of the stream to the client by itself. */
-bool wire_write(struct wire *w, size_t n);
+bool loopback_write(struct loopback *w, size_t n);
 /* The relay reads exactly n bytes and writes them on, before it engages. */
-bool wire_copy(struct wire *w, size_t n);
-void wire_turn(struct wire *w);
+bool loopback_copy(struct loopback *w, size_t n);
+void loopback_turn(struct loopback *w);
 /* Turns until the reader has all that was sent, and it was right. */
-bool wire_expect(struct wire *w, int ms);
+bool loopback_expect(struct loopback *w, int ms);
 /* Turns until the kernel carries again. */
-bool wire_resume(struct wire *w, int ms);
+bool loopback_resume(struct loopback *w, int ms);
 /* Turns until recv() on the upstream says EOF, with no byte left. */
-bool wire_eof(struct wire *w, int ms);
+bool loopback_eof(struct loopback *w, int ms);
 /* Turns until the body's end was seen by the verdict; then takes over and waits until drained. */
-bool wire_ended(struct wire *w, int ms);
+bool loopback_ended(struct loopback *w, int ms);
 
 #endif
