@@ -9,7 +9,7 @@
  *   reload           {"ok": true} or {"ok": false, "error": "file:line: …"}
  *   drain            the same
  *   kill ID          the same
- *   log-level LEVEL  the same
+ *   log-level LEVEL  the same; without LEVEL, {"ok", "level"}
  */
 #ifndef SLUICE_ADMIN_H
 #define SLUICE_ADMIN_H

@@ -68,6 +68,9 @@ void view_shot_done(struct view_shot *shot);
 /* One stream, by its id. False: not there (any more). */
 bool view_stream(const struct view *v, uint64_t id, struct view_stream *ret);
 
+/* "copy", "read_head", …: the daemon's enum stream_state, which is sluice_ctl.state. */
+const char *view_state_name(unsigned state);
+
 /* ---- instances */
 
 /* Names of the instances that run on this host: called once each. Returns how many. */

@@ -1,5 +1,6 @@
 #include "admin/verbs.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "observe/record_json.h"
 #include <stdio.h>
 
@@ -96,6 +97,8 @@ static json_t *do_log_level(const struct admin_hooks *h, const char *arg)
 {
 	char why[WHY_BYTES] = "";
 
+	if (!*arg)
+		return json_pack("{s:b,s:s}", "ok", 1, "level", log_level_name(log_get_level()));
 	return outcome(h->log_level(h->arg, arg, why), why);
 }
 

@@ -19,6 +19,11 @@ enum log_level log_get_level(void)
 	return threshold;
 }
 
+const char *log_level_name(enum log_level level)
+{
+	return names[level];
+}
+
 int log_level_parse(const char *text, enum log_level *ret_level)
 {
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {

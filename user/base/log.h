@@ -11,6 +11,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 /* "error", "warn", "info" or "debug"; -EINVAL otherwise. */
+const char *log_level_name(enum log_level level);
 must_check int log_level_parse(const char *text, enum log_level *ret_level);
 /* Names the process in each line: "sluice[worker 1]: …". Copied. */
 void log_set_ident(const char *ident);

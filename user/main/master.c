@@ -85,13 +85,21 @@ static int do_drain(void *arg, char *why)
 	return 0;
 }
 
+static bool stream_lives(const struct master *m, uint64_t id)
+{
+	for (uint32_t i = 0; id && i < m->slots.count; i++)
+		if (__atomic_load_n(&m->slots.records[i].id, __ATOMIC_RELAXED) == id)
+			return true;
+	return false;
+}
+
 static int do_kill(void *arg, uint64_t id, char *why)
 {
 	struct master *m = arg;
 	unsigned worker = (unsigned)(id >> 48);
 
-	if (worker >= m->nchildren || !m->children[worker].pid) {
-		snprintf(why, 256, "no stream has this id");
+	if (worker >= m->nchildren || !m->children[worker].pid || !stream_lives(m, id)) {
+		snprintf(why, 256, "no stream has this id; it may have ended");
 		return -ENOENT;
 	}
 	return control_say(m->children[worker].control.fd, CONTROL_KILL, id);

@@ -47,15 +47,13 @@ static void set_identity(json_t *o, const struct sluice_ctl *c)
 	set_int(o, "requests", c->requests);
 }
 
-static void set_kernel(json_t *o, const struct sluice_flow *f, const struct sluice_ctl *c)
+static void set_kernel(json_t *o, const struct sluice_flow *live)
 {
-	bool live = merge_is_live(c, f);
-
-	set_int(o, "spliced_bytes", live ? f->redirected : 0);
-	set_int(o, "spliced_events", live ? f->events : 0);
-	set_int(o, "send_queue", live ? f->wmem_queued : 0);
-	set_int(o, "unsent", live ? f->notsent : 0);
-	set_int(o, "srtt_us", live ? f->srtt_us : 0);
+	set_int(o, "spliced_bytes", live ? live->redirected : 0);
+	set_int(o, "spliced_events", live ? live->events : 0);
+	set_int(o, "send_queue", live ? live->wmem_queued : 0);
+	set_int(o, "unsent", live ? live->notsent : 0);
+	set_int(o, "srtt_us", live ? live->srtt_us : 0);
 }
 
 static void set_flow(json_t *o, const struct sluice_ctl *c, uint64_t now_ns)
@@ -100,18 +98,16 @@ static void set_tuning(json_t *o, const struct sluice_ctl *c)
 	set_int(o, "slow_limit", c->limit);
 }
 
-json_t *record_json(const struct sluice_ctl *c, const struct sluice_flow *flow, uint64_t now_ns)
+json_t *record_json(const struct sluice_ctl *whole, const struct sluice_flow *live, uint64_t now_ns)
 {
-	struct sluice_ctl whole = *c;
 	json_t *o = json_object();
 
 	if (!o)
 		return NULL;
-	merge_flow(&whole, flow, now_ns);
-	set_identity(o, c);
-	set_flow(o, &whole, now_ns);
-	set_kernel(o, flow, c);
-	set_tuning(o, c);
+	set_identity(o, whole);
+	set_flow(o, whole, now_ns);
+	set_kernel(o, live);
+	set_tuning(o, whole);
 	return o;
 }
 
@@ -121,8 +117,15 @@ json_t *record_json_all(
 	json_t *list = json_array();
 	struct sluice_ctl copy;
 
-	for (uint32_t i = 0; list && i < count; i++)
-		if (records[i].id && ctl_read(&records[i], &copy))
-			json_array_append_new(list, record_json(&copy, flows ? &flows[i] : NULL, now_ns));
+	for (uint32_t i = 0; list && i < count; i++) {
+		const struct sluice_flow *flow = flows ? &flows[i] : NULL;
+
+		if (!records[i].id || !ctl_read(&records[i], &copy))
+			continue;
+		if (!merge_is_live(&copy, flow))
+			flow = NULL;
+		merge_flow(&copy, flow, now_ns);
+		json_array_append_new(list, record_json(&copy, flow, now_ns));
+	}
 	return list;
 }
