@@ -98,7 +98,7 @@ static void print_run(const struct compare *cmp, const struct contest *c)
 
 static int run_rounds(struct compare *cmp)
 {
-	double each = cmp->seconds + cmp->warmup + COMPARE_OVERHEAD_S;
+	double each = cmp->seconds + compare_overhead(cmp);
 
 	cmp->progress = (struct progress){clock_mono_ns(), (double)(cmp->rounds * cmp->count), 0, each};
 	for (cmp->round = 0; cmp->round < cmp->rounds; cmp->round++) {
@@ -150,8 +150,7 @@ static int run_all(struct compare *cmp, bool remote)
 	catch_signals();
 	fprintf(stderr, "sluice-bench compare: %s, %llu rounds of %.3g s: %s in all\n", cmp->contenders,
 		(unsigned long long)cmp->rounds, cmp->seconds,
-		progress_time((double)(cmp->rounds * cmp->count) *
-				      (cmp->seconds + cmp->warmup + COMPARE_OVERHEAD_S),
+		progress_time((double)(cmp->rounds * cmp->count) * (cmp->seconds + compare_overhead(cmp)),
 			time_text));
 	if (topology_open(&cmp->topology, remote)) {
 		fprintf(stderr, "sluice-bench compare: --topology remote: %s\n", cmp->topology.why);
@@ -185,7 +184,8 @@ int command_compare(int argc, char **argv)
 		.processes = 1,
 		.seconds = -1,
 		.warmup = -1,
-		.contenders = "none,sluice-copy,nginx",
+		.pause = 1,
+		.contenders = "none,sluice-copy,sluice-splice,nginx",
 		.topology_name = "local",
 		.contests = contests};
 	bool remote = false;
@@ -198,6 +198,8 @@ int command_compare(int argc, char **argv)
 			COMPARE_ROUNDS_MAX),
 		CLI_RANGE("seconds", CLI_NUMBER, &cmp.seconds, "S", "measured in each run (8)", 0.5, 3600),
 		CLI_RANGE("warmup", CLI_NUMBER, &cmp.warmup, "S", "before that (2)", 0, 3600),
+		CLI_RANGE("pause", CLI_NUMBER, &cmp.pause, "S",
+			"after that the contender is stopped so long, the load goes on (1; 0: not)", 0, 60),
 		CLI_RANGE("processes", CLI_COUNT, &cmp.processes, "P", "of the load (1)", 1,
 			LOAD_PROCESSES_MAX),
 		CLI_STRING("contenders", &cmp.contenders, "A,B,...",
@@ -224,7 +226,7 @@ int command_compare(int argc, char **argv)
 	cmp.warmup = cmp.warmup >= 0 ? cmp.warmup : cmp.quick ? 1 : 2;
 	if (cmp.seconds <= 0)
 		cmp.seconds = cmp.quick ? progress_window((double)(cmp.rounds * cmp.count),
-						  cmp.warmup + COMPARE_OVERHEAD_S, COMPARE_QUICK_S, 1, 4)
+						  compare_overhead(&cmp), COMPARE_QUICK_S, 1, 4)
 					: 8;
 	cmp.processes = MIN(cmp.processes, cmp.streams);
 	return run_all(&cmp, remote);

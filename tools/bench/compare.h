@@ -12,7 +12,7 @@
 
 #define COMPARE_CONTENDERS_MAX 8
 #define COMPARE_ROUNDS_MAX     101
-#define COMPARE_OVERHEAD_S     1.6     /* of a run, beside warm-up and window */
+#define COMPARE_OVERHEAD_S     1.6     /* of a run, beside warm-up, window and pause */
 #define COMPARE_QUICK_S	       110     /* what --quick takes at most, while windows of a second suffice */
 #define COMPARE_REFERENCE      "nginx" /* whom the others are set against */
 
@@ -33,11 +33,16 @@ enum metric {
 	METRIC_P99,
 	METRIC_P999,
 	METRIC_MAX,
-	METRIC_HEAD_P50, /* connect to response head in us */
-	METRIC_RATE,	 /* events a second that arrived */
-	METRIC_WRONG,	 /* streams failed, ended or silent; events lost, repeated or damaged */
-	METRIC_LATE_P99, /* how late the origin was, us */
-	METRIC_SKIPPED,	 /* events that the origin could not send */
+	METRIC_HEAD_P50,  /* connect to response head in us */
+	METRIC_RATE,	  /* events a second that arrived */
+	METRIC_WRONG,	  /* streams failed, ended or silent; events lost, repeated or damaged */
+	METRIC_LATE_P99,  /* how late the origin was, us */
+	METRIC_SKIPPED,	  /* events that the origin could not send */
+	METRIC_PAUSE_P50, /* latency in ms of the events made while the contender was stopped */
+	METRIC_PAUSE_P90,
+	METRIC_PAUSE_P99,
+	METRIC_PAUSE_MAX,
+	METRIC_PAUSE_RATE, /* of those, a second, that arrived at last */
 	METRICS
 };
 
@@ -67,7 +72,7 @@ struct contest {
 
 struct compare {
 	uint64_t streams, size, rounds, processes;
-	double rate, seconds, warmup;
+	double rate, seconds, warmup, pause;
 	bool quick, unpinned;
 	const char *contenders, *json_path, *sluice, *peers_dir, *topology_name;
 	const char *self;		      /* this program's path: the origin is one of its commands */
@@ -83,8 +88,34 @@ struct compare {
 /* compare_run.c: one run of one contender. 0, -EINTR when the user wants to stop, or a negative errno with
  * c->left_out filled. */
 must_check int compare_run(struct compare *cmp, struct contest *c);
+/* Seconds that one takes beside its window, about. */
+double compare_overhead(const struct compare *cmp);
 /* Set by SIGINT and SIGTERM. */
 extern volatile int compare_interrupted;
+
+/* compare_pause.c: stops (SIGSTOP) every process of a group and waits until all stand still; -ETIMEDOUT when
+ * one does not. */
+must_check int compare_stop_group(pid_t group);
+/* Lets them go on. Legal for a group that is not stopped or is gone. */
+void compare_continue_group(pid_t group);
+
+/* compare_targets.c: what the issues ask of a lane, and whether these runs met it. Pure. */
+#define COMPARE_VERDICTS_MAX 16
+struct verdict {
+	const char *of, *key, *what; /* the contender; the target for programs and for eyes */
+	double value, limit;	     /* the median over the rounds, and what it must not exceed */
+	const char *unit;
+	bool pass, unreliable; /* unreliable: other work took part of the machine */
+};
+/* Fills up to COMPARE_VERDICTS_MAX; targets whose contenders did not run are left out. Returns how many. */
+size_t compare_judge(const struct compare *cmp, struct verdict *ret);
+/* CPU that unrelated work and the hypervisor took meanwhile, as a share of one CPU, in c's median round and
+ * in its worst. */
+double compare_noise(const struct compare *cmp, const struct contest *c);
+double compare_noise_worst(const struct compare *cmp, const struct contest *c);
+#define COMPARE_NOISE_SHARE 0.05 /* above it a reader should know */
+#define COMPARE_PAUSE_SHARE                                                                                  \
+	0.95 /* of the rate before: so many of a stopped second's events have to arrive at last */
 
 /* compare_metrics.c: figures of many runs. Pure. */
 struct spread compare_spread(const struct contest *c, enum metric m);
@@ -92,6 +123,9 @@ struct spread compare_spread(const struct contest *c, enum metric m);
 bool compare_ratio(const struct contest *c, const struct contest *by, enum metric m, struct spread *ret);
 /* Of the differences, c minus `by`, round by round. */
 bool compare_above(const struct contest *c, const struct contest *by, enum metric m, struct spread *ret);
+/* Of what c is above `floor`, divided by what `by` is above it in the same round. */
+bool compare_above_ratio(const struct contest *c, const struct contest *by, const struct contest *floor,
+	enum metric m, struct spread *ret);
 /* The contest of that name that has runs, or NULL. */
 const struct contest *compare_find(const struct compare *cmp, const char *name);
 

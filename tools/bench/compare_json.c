@@ -62,6 +62,23 @@ static json_t *units_to_json(void)
 	return o;
 }
 
+static json_t *targets_to_json(const struct compare *cmp)
+{
+	struct verdict verdicts[COMPARE_VERDICTS_MAX];
+	size_t n = compare_judge(cmp, verdicts);
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		const struct verdict *v = &verdicts[i];
+
+		json_array_append_new(
+			all, json_pack("{s:s, s:s, s:f, s:f, s:s, s:b, s:b}", "contender", v->of, "target",
+				     v->key, "value", v->value, "limit", v->limit, "unit", v->unit, "pass",
+				     (int)v->pass, "unreliable", (int)v->unreliable));
+	}
+	return all;
+}
+
 int compare_write_json(const struct compare *cmp, const char *path)
 {
 	struct machine m;
@@ -71,15 +88,16 @@ int compare_write_json(const struct compare *cmp, const char *path)
 	machine_describe(&m);
 	for (size_t i = 0; i < cmp->count; i++)
 		json_array_append_new(list, contest_to_json(cmp, &cmp->contests[i]));
-	o = json_pack(
-		"{s:i, s:s, s:s, s:{s:s, s:i, s:s, s:i}, s:{s:I, s:f, s:I, s:I, s:f, s:f, s:I, s:b, s:s}, "
-		"s:o, s:o}",
+	o = json_pack("{s:i, s:s, s:s, s:{s:s, s:i, s:s, s:i}, s:{s:I, s:f, s:I, s:I, s:f, s:f, s:f, s:I, "
+		      "s:b, s:s}, "
+		      "s:o, s:o, s:o}",
 		"format", 1, "tool", "sluice-bench " SLUICE_VERSION, "when", m.when, "machine", "cpu", m.cpu,
 		"cpus", m.cpus, "kernel", m.kernel, "memory_mib", (int)m.memory_mib, "settings", "streams",
 		(json_int_t)cmp->streams, "rate", cmp->rate, "size", (json_int_t)cmp->size, "rounds",
-		(json_int_t)cmp->rounds, "seconds", cmp->seconds, "warmup", cmp->warmup, "load_processes",
-		(json_int_t)cmp->processes, "pinned", (int)cmp->pinned, "topology", cmp->topology_name,
-		"units", units_to_json(), "contenders", list);
+		(json_int_t)cmp->rounds, "seconds", cmp->seconds, "warmup", cmp->warmup, "pause", cmp->pause,
+		"load_processes", (json_int_t)cmp->processes, "pinned", (int)cmp->pinned, "topology",
+		cmp->topology_name, "units", units_to_json(), "contenders", list, "targets",
+		targets_to_json(cmp));
 	if (!o)
 		return -ENOMEM;
 	err = json_dump_file(o, path, JSON_INDENT(1) | JSON_REAL_PRECISION(8)) ? -EIO : 0;

@@ -21,6 +21,11 @@ const struct metric_row metric_rows[METRICS] = {
 	[METRIC_WRONG] = {"wrong", "count"},
 	[METRIC_LATE_P99] = {"origin_late_p99", "us"},
 	[METRIC_SKIPPED] = {"origin_skipped", "count"},
+	[METRIC_PAUSE_P50] = {"stopped_latency_p50", "ms"},
+	[METRIC_PAUSE_P90] = {"stopped_latency_p90", "ms"},
+	[METRIC_PAUSE_P99] = {"stopped_latency_p99", "ms"},
+	[METRIC_PAUSE_MAX] = {"stopped_latency_max", "ms"},
+	[METRIC_PAUSE_RATE] = {"stopped_events_per_s", "1/s"},
 };
 
 static int by_value(const void *a, const void *b)
@@ -72,6 +77,23 @@ bool compare_above(const struct contest *c, const struct contest *by, enum metri
 
 	for (size_t i = 0; i < n; i++)
 		values[i] = c->runs[i].values[m] - by->runs[i].values[m];
+	if (n)
+		*ret = spread_of(values, n);
+	return n > 0;
+}
+
+bool compare_above_ratio(const struct contest *c, const struct contest *by, const struct contest *floor,
+	enum metric m, struct spread *ret)
+{
+	double values[COMPARE_ROUNDS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; by && floor && i < MIN(MIN(c->count, by->count), floor->count); i++) {
+		double low = floor->runs[i].values[m], under = by->runs[i].values[m] - low;
+
+		if (under > 0)
+			values[n++] = (c->runs[i].values[m] - low) / under;
+	}
 	if (n)
 		*ret = spread_of(values, n);
 	return n > 0;

@@ -62,6 +62,13 @@ static int leave_out(struct stage *s, int err, const char *fmt, ...)
 	return err;
 }
 
+double compare_overhead(const struct compare *cmp)
+{
+	double late = (double)LOAD_DRAIN_NS / 1e9;
+
+	return COMPARE_OVERHEAD_S + cmp->warmup + (cmp->pause > 0 ? cmp->pause + late : 0);
+}
+
 /* Shows where the whole comparison stands; `part` is the share of this run that is over. */
 static void progress(const struct stage *s, double part, const char *what)
 {
@@ -206,7 +213,8 @@ static int start_load(struct stage *s)
 		.per_connection = 1,
 		.streams = cmp->streams,
 		.processes = cmp->processes,
-		.cpus = cmp->pinned ? &cmp->other_cpus : NULL};
+		.cpus = cmp->pinned ? &cmp->other_cpus : NULL,
+		.pause = cmp->pause > 0};
 	char text[128];
 	int err;
 
@@ -247,14 +255,17 @@ static void fill_cpu(double *v, const struct cpu_use *use, double events)
 	v[METRIC_STEAL] = (double)use->steal_ns / 1e3 / events;
 }
 
-static void fill_load(double *v, const struct load_result *r, double seconds)
+static void fill_load(double *v, const struct load_result *r, const struct compare *cmp)
 {
-	static const double shares[] = {0.5, 0.9, 0.99, 0.999, 1};
+	static const double shares[] = {0.5, 0.9, 0.99, 0.999, 1}, pause_shares[] = {0.5, 0.9, 0.99, 1};
 
 	for (size_t i = 0; i < ARRAY_LEN(shares); i++)
 		v[METRIC_P50 + i] = (double)hist_quantile(&r->latency, shares[i]) / 1e3;
 	v[METRIC_HEAD_P50] = (double)hist_quantile(&r->head, 0.5) / 1e3;
-	v[METRIC_RATE] = (double)r->events / seconds;
+	v[METRIC_RATE] = (double)r->events / cmp->seconds;
+	for (size_t i = 0; i < ARRAY_LEN(pause_shares); i++)
+		v[METRIC_PAUSE_P50 + i] = (double)hist_quantile(&r->pause, pause_shares[i]) / 1e6;
+	v[METRIC_PAUSE_RATE] = cmp->pause > 0 ? (double)r->pause.count / cmp->pause : 0;
 	v[METRIC_WRONG] = (double)(r->failed + r->ended + r->silent + r->lost + r->repeated + r->damaged);
 }
 
@@ -272,13 +283,34 @@ static int measure(struct stage *s, struct cpu_use *ret_cpu, json_t **ret_origin
 	if (err)
 		return err;
 	load_job_measure(s->job, s->cmp->seconds);
-	err = wait_phase(s, s->cmp->seconds, 0, 0.2, 0.9, "measuring");
+	err = wait_phase(s, s->cmp->seconds, 0, 0.2, 0.8, "measuring");
 	if (!err)
 		err = cpu_sample_take(&after, &roots);
 	if (!err)
 		err = ask_origin(s, false, ret_origin);
 	if (!err)
 		cpu_between(&before, &after, ret_cpu);
+	return err;
+}
+
+/* The second window: the contender's processes stand still, the streams stay open. The first window's late
+ * events come first, so that this cannot touch them. Without a process nothing is stopped. */
+static int measure_stopped(struct stage *s)
+{
+	double seconds = s->cmp->pause;
+	int err;
+
+	if (seconds <= 0)
+		return 0;
+	err = wait_phase(s, (double)LOAD_DRAIN_NS / 1e9, 0, 0.8, 0.85, "late events");
+	if (!err && s->contender_pid)
+		err = compare_stop_group(s->contender_pid);
+	if (!err) {
+		load_job_pause(s->job, seconds);
+		err = wait_phase(s, seconds, 0, 0.85, 0.95, "stopped");
+	}
+	if (s->contender_pid)
+		compare_continue_group(s->contender_pid);
 	return err;
 }
 
@@ -293,6 +325,8 @@ static int run_load(struct stage *s, struct run *ret)
 		err = wait_phase(s, s->cmp->warmup, 0, 0.05, 0.2, "warming up");
 	if (!err)
 		err = measure(s, &cpu, &origin);
+	if (!err)
+		err = measure_stopped(s);
 	progress(s, 0.95, "adding up");
 	if (!err)
 		err = load_job_finish(s->job, &result);
@@ -300,7 +334,7 @@ static int run_load(struct stage *s, struct run *ret)
 		err = leave_out(s, -ENODATA, "no event came through; the first failure was: %s", result.why);
 	if (!err) {
 		fill_cpu(ret->values, &cpu, (double)result.events);
-		fill_load(ret->values, &result, s->cmp->seconds);
+		fill_load(ret->values, &result, s->cmp);
 		late = json_object_get(origin, "late_ns");
 		ret->values[METRIC_LATE_P99] = (double)json_integer_value(json_object_get(late, "p99")) / 1e3;
 		ret->values[METRIC_SKIPPED] = (double)json_integer_value(json_object_get(origin, "skipped"));

@@ -114,6 +114,14 @@ void load_job_measure(struct load_job *job, double seconds)
 	job->shared->start_ns = now;
 }
 
+void load_job_pause(struct load_job *job, double seconds)
+{
+	uint64_t now = clock_mono_ns();
+
+	job->shared->pause_stop_ns = now + (uint64_t)(seconds * (double)NS_PER_S);
+	job->shared->pause_start_ns = now;
+}
+
 static void add_up(struct load_result *sum, const struct load_result *one)
 {
 	sum->opened += one->opened;
@@ -132,13 +140,15 @@ static void add_up(struct load_result *sum, const struct load_result *one)
 	hist_merge(&sum->latency, &one->latency);
 	hist_merge(&sum->head, &one->head);
 	hist_merge(&sum->connect, &one->connect);
+	hist_merge(&sum->pause, &one->pause);
 	if (!sum->why[0])
 		memcpy(sum->why, one->why, sizeof(sum->why));
 }
 
 int load_job_finish(struct load_job *job, struct load_result *ret)
 {
-	uint64_t stop = job->shared->stop_ns, now = clock_mono_ns();
+	bool second = job->settings.pause;
+	uint64_t stop = second ? job->shared->pause_stop_ns : job->shared->stop_ns, now = clock_mono_ns();
 	uint64_t deadline = MAX(stop, now) + LOAD_DRAIN_NS + 5 * NS_PER_S;
 	bool running = true;
 

@@ -19,6 +19,7 @@ struct load_settings {
 	uint64_t streams;
 	uint64_t processes;
 	const cpu_set_t *cpus; /* where the processes may run; NULL: anywhere */
+	bool pause; /* a second window follows, load_job_pause(): the streams stay open until then */
 };
 
 /* What one process found, or all of them. Written by one process. */
@@ -37,6 +38,7 @@ struct load_result {
 	struct hist head;    /* from wanting a stream to its complete response head: with a connection of
 				its own that begins with connect() */
 	struct hist connect; /* of connections: connect() to ready for a request, TLS and SETTINGS included */
+	struct hist pause;   /* latency of the events sent within the second window */
 	char why[160];	     /* of the first failure; "" when none */
 };
 
@@ -49,7 +51,8 @@ struct load_worker {
 
 struct load_shared {
 	_Atomic uint64_t start_ns, stop_ns; /* the window; both 0 until it is known */
-	_Atomic bool quit;		    /* the run is over before any window was opened */
+	_Atomic uint64_t pause_start_ns, pause_stop_ns;
+	_Atomic bool quit; /* the run is over before any window was opened */
 	struct load_worker workers[];
 };
 
@@ -66,6 +69,8 @@ uint64_t load_job_live_events(const struct load_job *job);
 must_check int load_job_check(struct load_job *job);
 /* Opens the window now, for `seconds`. */
 void load_job_measure(struct load_job *job, double seconds);
+/* Opens the second window now, for `seconds`; only for a job that was started with `pause`. */
+void load_job_pause(struct load_job *job, double seconds);
 /* Waits for the processes to end by themselves and adds up. Negative errno; *ret is large: not for the stack.
  */
 must_check int load_job_finish(struct load_job *job, struct load_result *ret);

@@ -46,6 +46,15 @@ void load_stream_head(struct load_stream *s, unsigned status, bool event_stream,
 	worker_open_more(w);
 }
 
+/* The second window, which the relay may spend stopped. */
+static void pause_see(struct worker *w, const struct event *e, uint64_t now)
+{
+	uint64_t start = w->shared->pause_start_ns;
+
+	if (start && e->t_ns >= start && e->t_ns < w->shared->pause_stop_ns)
+		hist_add(&w->result->pause, now > e->t_ns ? now - e->t_ns : 0);
+}
+
 static void on_event(struct load_stream *s, uint64_t now, uint64_t start, uint64_t stop)
 {
 	struct worker *w = s->conn->worker;
@@ -60,6 +69,7 @@ static void on_event(struct load_stream *s, uint64_t now, uint64_t start, uint64
 	sequence_see(&s->sequence, e->seq);
 	if (!start)
 		return;
+	pause_see(w, e, now);
 	if (now >= start && now < stop) {
 		r->events++;
 		r->bytes += e->bytes;

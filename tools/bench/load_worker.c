@@ -53,7 +53,8 @@ static void check_ramp(struct worker *w, uint64_t now)
 static void on_check(struct timer *t)
 {
 	struct worker *w = container_of(t, struct worker, check);
-	uint64_t now = clock_mono_ns(), stop = w->shared->stop_ns;
+	uint64_t now = clock_mono_ns();
+	uint64_t stop = w->settings->pause ? w->shared->pause_stop_ns : w->shared->stop_ns;
 
 	if (w->shared->quit || (stop && now > stop + LOAD_DRAIN_NS)) {
 		loop_stop(w->loop);

@@ -5,6 +5,8 @@
 #include "../compare.h"
 #include "../net.h"
 #include "base/clock.h"
+#include <signal.h>
+#include <sys/wait.h>
 
 static void test_stat_of_a_process(void **state)
 {
@@ -88,6 +90,142 @@ static void test_spread_and_ratio(void **state)
 	assert_false(compare_ratio(&a, NULL, METRIC_P50, &s));
 	for (int m = 0; m < METRICS; m++)
 		assert_non_null(metric_rows[m].key);
+}
+
+/* What the machine did above a run without a proxy: a 30, b 18, floor 10 are (30-10)/(18-10). */
+static void test_above_ratio(void **state)
+{
+	static struct contest a, b, floor;
+	static const double x[] = {30, 14, 5}, y[] = {18, 18, 10}, low[] = {10, 10, 10};
+	struct spread s = {0};
+
+	(void)state;
+	a.count = b.count = floor.count = 3;
+	for (int i = 0; i < 3; i++) {
+		a.runs[i].values[METRIC_MACHINE] = x[i];
+		b.runs[i].values[METRIC_MACHINE] = y[i];
+		floor.runs[i].values[METRIC_MACHINE] = low[i];
+	}
+	/* The third round has nothing to divide by. */
+	assert_true(compare_above_ratio(&a, &b, &floor, METRIC_MACHINE, &s));
+	assert_true(s.median == 1.5 && s.min == 0.5 && s.max == 2.5);
+	assert_false(compare_above_ratio(&a, &b, NULL, METRIC_MACHINE, &s));
+	assert_false(compare_above_ratio(&a, NULL, &floor, METRIC_MACHINE, &s));
+}
+
+static void contest_of(
+	struct contest *c, const char *name, double machine, double own, double p50, double stopped)
+{
+	memset(c, 0, sizeof(*c));
+	c->peer = peer_find(slice_of(name));
+	c->count = 1;
+	c->runs[0].values[METRIC_MACHINE] = machine;
+	c->runs[0].values[METRIC_CONTENDER] = own;
+	c->runs[0].values[METRIC_P50] = p50;
+	c->runs[0].values[METRIC_PAUSE_P99] = stopped;
+	c->runs[0].values[METRIC_RATE] = c->runs[0].values[METRIC_PAUSE_RATE] = 40000;
+}
+
+/* The verdict on one target, or NULL. */
+static const struct verdict *verdict_on(const struct compare *cmp, const char *of, const char *key)
+{
+	static struct verdict all[COMPARE_VERDICTS_MAX];
+	size_t n = compare_judge(cmp, all);
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(all[i].of, of) && !strcmp(all[i].key, key))
+			return &all[i];
+	return NULL;
+}
+
+static void assert_verdict(
+	const struct compare *cmp, const char *of, const char *key, double value, bool pass)
+{
+	const struct verdict *v = verdict_on(cmp, of, key);
+
+	if (!v)
+		fail_msg("%s: %s was not judged", of, key);
+	else if (v->value < value - 1e-9 || v->value > value + 1e-9 || v->pass != pass || v->unreliable)
+		fail_msg("%s: %s is %g, %s%s", of, key, v->value, v->pass ? "pass" : "over",
+			v->unreliable ? ", unreliable" : "");
+}
+
+static void test_targets_are_judged(void **state)
+{
+	static struct contest c[4];
+	struct compare cmp = {.streams = 1000, .rate = 40, .pause = 1, .contests = c, .count = 4};
+	struct run *splice = &c[2].runs[0];
+
+	(void)state;
+	contest_of(&c[0], "none", 16, 0, 11, 100);
+	contest_of(&c[1], "sluice-copy", 32, 12, 29, 990);
+	contest_of(&c[2], "sluice-splice", 25, 0.02, 26, 4);
+	contest_of(&c[3], "nginx", 34, 15, 32, 991);
+	assert_verdict(&cmp, "sluice-copy", "cpu_contender_to_nginx", 12. / 15, true);
+	assert_verdict(&cmp, "sluice-copy", "latency_p50_to_nginx", 29. / 32, true);
+	assert_verdict(&cmp, "sluice-splice", "cpu_machine_above_none_to_nginx", 9. / 18, true);
+	assert_verdict(&cmp, "sluice-splice", "cpu_machine_above_none_to_copy", 9. / 16, true);
+	assert_verdict(&cmp, "sluice-splice", "cpu_contender", 0.02, true);
+	assert_verdict(&cmp, "sluice-splice", "latency_p50_to_nginx", 26. / 32, true);
+	assert_verdict(&cmp, "sluice-splice", "stopped_latency_p99", 4, true);
+
+	contest_of(&c[2], "sluice-splice", 33, 0.06, 33, 5.1);
+	assert_verdict(&cmp, "sluice-splice", "cpu_machine_above_none_to_nginx", 17. / 18, false);
+	assert_verdict(&cmp, "sluice-splice", "cpu_machine_above_none_to_copy", 17. / 16, false);
+	assert_verdict(&cmp, "sluice-splice", "cpu_contender", 0.06, false);
+	assert_verdict(&cmp, "sluice-splice", "latency_p50_to_nginx", 33. / 32, false);
+	assert_verdict(&cmp, "sluice-splice", "stopped_latency_p99", 5.1, false);
+
+	/* Fast for those that came is not fast when a tenth never came. */
+	splice->values[METRIC_PAUSE_P99] = 1;
+	splice->values[METRIC_PAUSE_RATE] = 36000;
+	assert_verdict(&cmp, "sluice-splice", "stopped_latency_p99", 1, false);
+}
+
+static void test_targets_need_their_runs(void **state)
+{
+	static struct contest c[4];
+	struct compare cmp = {.streams = 1000, .rate = 40, .contests = c, .count = 4};
+
+	(void)state;
+	contest_of(&c[0], "none", 16, 0, 11, 0);
+	contest_of(&c[1], "sluice-copy", 32, 12, 29, 0);
+	contest_of(&c[2], "sluice-splice", 25, 0.02, 26, 0);
+	contest_of(&c[3], "nginx", 34, 15, 32, 0);
+	assert_null(verdict_on(&cmp, "sluice-splice", "stopped_latency_p99")); /* --pause 0 */
+	c[0].count = 0;
+	assert_null(verdict_on(&cmp, "sluice-splice", "cpu_machine_above_none_to_nginx"));
+	assert_non_null(verdict_on(&cmp, "sluice-splice", "cpu_contender"));
+	/* Other work took a tenth of a CPU: 2.5 us of each of 40,000 events a second. */
+	c[3].runs[0].values[METRIC_OTHER] = 2.5;
+	assert_true(verdict_on(&cmp, "sluice-splice", "latency_p50_to_nginx")->unreliable);
+	assert_false(verdict_on(&cmp, "sluice-splice", "cpu_contender")->unreliable);
+	c[2].count = 0;
+	assert_null(verdict_on(&cmp, "sluice-splice", "cpu_contender"));
+}
+
+static void test_a_group_is_stopped(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		setpgid(0, 0);
+		while (1)
+			pause();
+	}
+	setpgid(pid, pid);
+	assert_int_equal(compare_stop_group(pid), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	compare_continue_group(pid);
+	assert_int_equal(waitpid(pid, &status, WCONTINUED), pid);
+	assert_true(WIFCONTINUED(status));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(compare_stop_group(pid), -ESRCH);
+	compare_continue_group(pid);
 }
 
 static void test_peer_texts(void **state)
@@ -181,6 +319,10 @@ int main(void)
 		cmocka_unit_test(test_cpu_between_samples),
 		cmocka_unit_test(test_own_cpu_time_is_found),
 		cmocka_unit_test(test_spread_and_ratio),
+		cmocka_unit_test(test_above_ratio),
+		cmocka_unit_test(test_targets_are_judged),
+		cmocka_unit_test(test_targets_need_their_runs),
+		cmocka_unit_test(test_a_group_is_stopped),
 		cmocka_unit_test(test_peer_texts),
 		cmocka_unit_test(test_urls_and_addresses),
 		cmocka_unit_test(test_options),
