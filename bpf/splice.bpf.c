@@ -179,7 +179,32 @@ static __always_inline void adopt(struct sluice_flow *f, const struct sluice_ctl
 	f->adopted = consumed;
 }
 
-static __always_inline void redirected(struct sluice_flow *f, const struct walk *w, __u32 len)
+#define BOUNDS(name, unit, ...) static const __u64 name[] __attribute__((unused)) = {__VA_ARGS__};
+#include "sluice/buckets.def"
+#undef BOUNDS
+
+/* A global function for the verifier's sake, as those of track.bpf.h. */
+__noinline __u32 gap_bucket(__u64 ns)
+{
+	__u32 at = 0;
+
+	for (__u32 i = 0; i < sizeof(SLUICE_BOUNDS_GAP) / sizeof(SLUICE_BOUNDS_GAP[0]); i++)
+		at += ns > SLUICE_BOUNDS_GAP[i];
+	return at;
+}
+
+/* The upstream's silence in front of a segment that ended an event. */
+static __always_inline void gap(struct sluice_totals *t, __u64 ns)
+{
+	__u32 at = gap_bucket(ns);
+
+	if (at >= SLUICE_BUCKETS)
+		return;
+	t->event_gap.bucket[at]++;
+	t->event_gap.sum += ns;
+}
+
+static __always_inline void redirected(struct sluice_flow *f, const struct walk *w, __u32 len, __u64 before)
 {
 	struct sluice_totals *t = totals_here();
 
@@ -197,12 +222,15 @@ static __always_inline void redirected(struct sluice_flow *f, const struct walk 
 		t->redirected++;
 		t->redirected_bytes += len;
 		t->events += w->events;
+		if (w->events && before)
+			gap(t, f->last_ns - before);
 	}
 }
 
-/* `len` new bytes of a stream whose record is begun. */
-static __always_inline int decide(
-	struct __sk_buff *skb, struct sluice_flow *f, const struct sluice_ctl *c, __u32 slot, __u32 len)
+/* `len` new bytes of a stream whose record is begun; `before`: when the bytes in front of them came, 0: none
+ * did. */
+static __always_inline int decide(struct __sk_buff *skb, struct sluice_flow *f, const struct sluice_ctl *c,
+	__u32 slot, __u32 len, __u64 before)
 {
 	struct client cl = {};
 	struct walk w;
@@ -229,7 +257,7 @@ static __always_inline int decide(
 			t->redirect_failed++;
 		return pass(f, c, slot, len, SLUICE_PASS_TARGET);
 	}
-	redirected(f, &w, len);
+	redirected(f, &w, len, before);
 	if (w.place == SLUICE_CHUNK_DONE)
 		note(f, c, slot, SLUICE_NOTE_END);
 	return SK_PASS;
@@ -251,6 +279,7 @@ int splice_verdict(struct __sk_buff *skb)
 {
 	__u64 cookie = bpf_get_socket_cookie(skb);
 	__u32 len = skb->len, slot, epoch, *slotp;
+	__u64 before;
 	const struct sluice_ctl *c;
 	struct sluice_flow *f;
 
@@ -274,6 +303,7 @@ int splice_verdict(struct __sk_buff *skb)
 	epoch = READ_ONCE(c->epoch);
 	if ((f->epoch != epoch || f->cookie != cookie) && !begin(skb, f, cookie, epoch))
 		return unknown(len);
+	before = f->last_ns ? f->last_ns : READ_ONCE(c->last_in_ns);
 	f->last_ns = bpf_ktime_get_ns();
 	if (f->broken)
 		return pass(f, c, slot, len, SLUICE_PASS_BROKEN);
@@ -284,5 +314,5 @@ int splice_verdict(struct __sk_buff *skb)
 	if (len == 0)
 		return SK_DROP;
 	f->next_seq += len;
-	return decide(skb, f, c, slot, len);
+	return decide(skb, f, c, slot, len, before);
 }

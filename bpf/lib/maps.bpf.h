@@ -4,6 +4,7 @@
 #define SLUICE_MAPS_BPF_H
 
 #include "kernel.bpf.h"
+#include "sluice/counters.h"
 #include "sluice/ctl.h"
 #include "sluice/flow.h"
 #include "sluice/note.h"
@@ -71,12 +72,39 @@ struct {
 	__type(value, struct sluice_totals);
 } totals SEC(".maps");
 
-/* Whose pins these are; the programs do not read it. */
+/* The rest is userspace's, in maps so that the operator's tools can read it; the programs do not.
+ * Whose pins these are. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sluice_about);
 } about SEC(".maps");
+
+/* A row per worker, and the master's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_counters);
+} counters SEC(".maps");
+
+/* Rows of each worker. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_server);
+} servers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SLUICE_MAX_CERTS);
+	__type(key, __u32);
+	__type(value, struct sluice_cert);
+} certs SEC(".maps");
 
 #endif

@@ -5,7 +5,7 @@
 #ifndef SLUICE_FLOW_H
 #define SLUICE_FLOW_H
 
-#include "sluice/abi.h"
+#include "sluice/counters.h"
 
 /* How the end of the body is told. */
 enum sluice_framing {
@@ -104,8 +104,9 @@ struct sluice_totals {
 	__u64 trims;
 	__u64 empties;
 	__u64 notes;
-	__u64 notes_failed;    /* the ring was full; told again with the next segment */
-	__u64 redirect_failed; /* the helper refused after the room check: passed instead */
+	__u64 notes_failed;		   /* the ring was full; told again with the next segment */
+	__u64 redirect_failed;		   /* the helper refused after the room check: passed instead */
+	struct sluice_histogram event_gap; /* of redirected events, as in `counters` */
 };
 
 /* Map `about`, one record: whose pins these are. */
@@ -117,12 +118,19 @@ struct sluice_about {
 	__u64 start_ns; /* CLOCK_MONOTONIC */
 	__u16 ctl_size; /* of one record */
 	__u16 flow_size;
-	__u32 reserved0;
+	__u32 servers; /* entries of servers, per worker */
 	char instance[SLUICE_MAX_INSTANCE];
+	char version[24];    /* of the daemon */
+	__u64 start_wall_ns; /* the start in nanoseconds since 1970 */
+	__u32 counters_size; /* of one row */
+	__u32 server_size;
+	__u32 cert_size;
+	__u32 certs; /* entries of certs */
+	__u64 reserved0[2];
 };
 
 _Static_assert(sizeof(struct sluice_track) == 16, "sluice_track: size");
 _Static_assert(sizeof(struct sluice_flow) == 192, "sluice_flow: size");
-_Static_assert(sizeof(struct sluice_about) == 64, "sluice_about: size");
+_Static_assert(sizeof(struct sluice_about) == 128, "sluice_about: size");
 
 #endif

@@ -4,7 +4,7 @@
  * record's size is the one that it was compiled with. Sizes do not change for the daemon's life.
  *
  *   ctl      struct sluice_ctl, by slot; only without the splice lane (with it, the pinned map of this name)
- *   totals   struct totals of user/observe/totals.h, by worker
+ *   counters, servers, certs   sluice/counters.h; the same
  */
 #ifndef SLUICE_STATE_H
 #define SLUICE_STATE_H
@@ -30,6 +30,6 @@ struct sluice_state {
 };
 
 _Static_assert(sizeof(struct sluice_section) == 32, "sluice_section: size");
-_Static_assert(sizeof(struct sluice_state) == 80 + 32 * SLUICE_STATE_SECTIONS, "sluice_state: size");
+_Static_assert(sizeof(struct sluice_state) == 144 + 32 * SLUICE_STATE_SECTIONS, "sluice_state: size");
 
 #endif

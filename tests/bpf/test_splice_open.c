@@ -62,7 +62,7 @@ static void test_pins(void **state)
 
 	(void)state;
 	assert_int_equal(open_pinned(&k, false, why, sizeof(why)), 0);
-	assert_int_equal(pins_there(), 8);
+	assert_int_equal(pins_there(), 11);
 	assert_int_equal(owner(), getpid());
 	assert_int_equal(stat(DIR_PATH, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
@@ -107,7 +107,7 @@ static void test_owner(void **state)
 	for (int i = 0; i < 100 && open_pinned(&k, false, why, sizeof(why)) == -EBUSY; i++)
 		usleep(10000);
 	assert_int_equal(owner(), getpid());
-	assert_int_equal(pins_there(), 8);
+	assert_int_equal(pins_there(), 11);
 	splice_close(k);
 	assert_int_equal(pins_there(), 0);
 	close(ready[0]);

@@ -15,7 +15,7 @@ from lib.wire import chunk, event_request
 
 from kit.stream import flows, opened, pins, start
 
-MAPS = {"about", "ctl", "flows", "notes", "slots", "source", "target", "totals"}
+MAPS = {"about", "certs", "counters", "ctl", "flows", "notes", "servers", "slots", "source", "target", "totals"}
 
 
 def again(rig, relay):
@@ -235,7 +235,7 @@ def test_the_maps_read_well_with_bpftool(rig):
     text = subprocess.run(["bpftool", "map", "dump", "pinned", pins(relay) + "/flows"], stdout=subprocess.PIPE, check=True).stdout.decode()
     for name in ("redirected", "passed", "events", "spills", "sndbuf"):
         assert f'"{name}":' in text, text[:600]
-    for name, fields in (("ctl", ("path", "lane", "consumed", "written")), ("about", ("abi", "pid", "slots")), ("totals", ("redirected_bytes", "events"))):
+    for name, fields in (("ctl", ("path", "lane", "consumed", "written")), ("about", ("abi", "pid", "slots")), ("totals", ("redirected_bytes", "events", "event_gap")), ("counters", ("heartbeats", "ended"))):
         text = subprocess.run(["bpftool", "map", "dump", "pinned", f"{pins(relay)}/{name}"], stdout=subprocess.PIPE, check=True).stdout.decode()
         for field in fields:
             assert f'"{field}"' in text, (name, text[:600])

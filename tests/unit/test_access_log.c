@@ -61,7 +61,7 @@ static json_t *read_line(int fd)
 
 static void a_line_holds_the_whole_truth(void **state)
 {
-	struct totals totals = {0};
+	struct sluice_counters totals = {0};
 	struct sluice_ctl c = record();
 	struct log_end end = {.by = SLUICE_BY_UPSTREAM,
 		.phase = "copy",
@@ -98,7 +98,7 @@ static void a_line_holds_the_whole_truth(void **state)
 
 static void a_full_pipe_loses_lines_and_no_time(void **state)
 {
-	struct totals totals = {0};
+	struct sluice_counters totals = {0};
 	struct sluice_ctl c = record();
 	struct log_end end = {.by = SLUICE_BY_COMPLETE, .phase = "copy", .now_ns = 5000000};
 	int ends[2], written = 1000;

@@ -9,7 +9,12 @@ struct view {
 	const struct sluice_state *state; /* NULL: the admin socket was not there */
 	const struct sluice_ctl *ctl;
 	const struct sluice_flow *flows; /* NULL without the splice lane */
-	int pidfd;			 /* of the master; -1: it had ended before */
+	struct view_table {
+		const char *name;
+		const void *p; /* NULL: not mapped */
+		uint32_t count, size;
+	} tables[3]; /* pinned maps that stand in for sections */
+	int pidfd;   /* of the master; -1: it had ended before */
 };
 
 /* Formats `why` and returns `err`. */

@@ -90,6 +90,14 @@ static int state_open(struct view *v, const struct view_params *p, char *why, si
 
 const void *view_section(const struct view *v, const char *name, uint32_t size, uint32_t *ret_count)
 {
+	for (size_t i = 0; i < ARRAY_LEN(v->tables); i++) {
+		const struct view_table *t = &v->tables[i];
+
+		if (t->p && t->size == size && strcmp(t->name, name) == 0) {
+			*ret_count = t->count;
+			return t->p;
+		}
+	}
 	for (size_t i = 0; v->state && i < SLUICE_STATE_SECTIONS; i++) {
 		const struct sluice_section *s = &v->state->sections[i];
 
@@ -135,6 +143,28 @@ static const void *map_table(const char *dir, const char *name, size_t bytes)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* What an operator's program can do without when it is not there. */
+static void tables_map(struct view *v, const char *dir)
+{
+	const struct view_table all[ARRAY_LEN(v->tables)] = {
+		{"counters", NULL, v->about.workers + 1, v->about.counters_size},
+		{"servers", NULL, v->about.workers * v->about.servers, v->about.server_size},
+		{"certs", NULL, v->about.certs, v->about.cert_size},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		v->tables[i] = all[i];
+		v->tables[i].p = map_table(dir, all[i].name, (size_t)all[i].count * all[i].size);
+	}
+}
+
+static void tables_unmap(struct view *v)
+{
+	for (size_t i = 0; i < ARRAY_LEN(v->tables); i++)
+		if (v->tables[i].p)
+			munmap((void *)v->tables[i].p, (size_t)v->tables[i].count * v->tables[i].size);
+}
+
 static int pins_open(struct view *v, const struct view_params *p, char *why, size_t size)
 {
 	struct sluice_about a;
@@ -161,6 +191,7 @@ static int pins_open(struct view *v, const struct view_params *p, char *why, siz
 	if (!v->ctl || !v->flows)
 		return view_fail(
 			why, size, -errno, "%s: ctl and flows cannot be mapped: %s", dir, strerror(errno));
+	tables_map(v, dir);
 	return 0;
 }
 
@@ -222,6 +253,7 @@ void view_close(struct view *v)
 		munmap((void *)v->flows, (size_t)v->about.slots * sizeof(struct sluice_flow));
 	if (v->ctl && !(v->state && !v->state->spliced))
 		munmap((void *)v->ctl, (size_t)v->about.slots * sizeof(struct sluice_ctl));
+	tables_unmap(v);
 	if (v->state)
 		munmap((void *)v->state, v->state->bytes);
 	if (v->pidfd >= 0)

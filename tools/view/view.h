@@ -10,6 +10,7 @@
 #define SLUICE_VIEW_VIEW_H
 
 #include "base/util.h"
+#include "sluice/counters.h"
 #include "sluice/ctl.h"
 #include "sluice/flow.h"
 #include "sluice/state.h"
@@ -39,8 +40,9 @@ bool view_alive(const struct view *v);
 /* True when the splice lane is loaded (flows exist). */
 bool view_spliced(const struct view *v);
 
-/* A section of the daemon's shared memory, `size` being sizeof the record that the caller was compiled with.
- * NULL: not there, or of another size. Lives as long as the view. */
+/* A section of the daemon's shared memory, or the pinned map of this name that stands in for it, `size` being
+ * sizeof the record that the caller was compiled with. NULL: not there, or of another size. Lives as long as
+ * the view. */
 const void *view_section(const struct view *v, const char *name, uint32_t size, uint32_t *ret_count);
 
 /* ---- streams */

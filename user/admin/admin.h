@@ -7,7 +7,7 @@
 #include "event/loop.h"
 #include "observe/slots.h"
 #include "observe/state.h"
-#include "observe/totals.h"
+#include "sluice/counters.h"
 
 struct admin;
 
@@ -23,8 +23,8 @@ struct admin_hooks {
 	void *arg;
 	const struct state *state; /* handed to readers, its head says who we are */
 	const struct slot_table *slots;
-	const struct sluice_flow *flows; /* by slot; NULL without the splice lane */
-	const struct totals *totals;	 /* of `workers` workers */
+	const struct sluice_flow *flows;      /* by slot; NULL without the splice lane */
+	const struct sluice_counters *totals; /* a row per worker, and the master's */
 	unsigned workers;
 	int (*reload)(void *arg, char *why);
 	int (*drain)(void *arg, char *why);

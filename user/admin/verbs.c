@@ -1,7 +1,10 @@
 #include "admin/verbs.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "observe/counters.h"
+#include "observe/names.h"
 #include "observe/record_json.h"
+#include "proto/h1.h"
 #include <stdio.h>
 
 #define WHY_BYTES 256
@@ -19,33 +22,28 @@ static json_t *do_streams(const struct admin_hooks *h, const char *arg)
 	return record_json_all(h->slots->records, h->flows, h->slots->count, clock_mono_ns());
 }
 
-static uint64_t sum(const struct admin_hooks *h, size_t offset)
-{
-	uint64_t n = 0;
-
-	for (unsigned w = 0; w < h->workers; w++)
-		n += *(const uint64_t *)((const char *)&h->totals[w] + offset);
-	return n;
-}
-
 static json_t *do_totals(const struct admin_hooks *h, const char *arg)
 {
 	json_t *o = json_object(), *ended = json_object(), *refused = json_object();
+	struct sluice_counters c;
 
 	(void)arg;
-#define TOTAL(id, text)                                                                                      \
-	json_object_set_new(o, #id, json_integer((json_int_t)sum(h, offsetof(struct totals, id))));
-#include "observe/totals.def"
-#undef TOTAL
-#define SLUICE_END_BY(id, text)                                                                              \
-	json_object_set_new(ended, text,                                                                     \
-		json_integer((json_int_t)sum(h, offsetof(struct totals, ended[SLUICE_BY_##id]))));
-#include "sluice/end_by.def"
-#undef SLUICE_END_BY
+	counters_sum(h->totals, h->workers + 1, &c);
+#define INTERNAL(id, help)		  json_object_set_new(o, #id, json_integer((json_int_t)c.id));
+#define COUNTER(id, family, labels, help) INTERNAL(id, help)
+#define GAUGE(id, family, labels, help)	  INTERNAL(id, help)
+#define LIST(id, words, family, label, help)
+#define HISTOGRAM(id, bounds, family, help)
+#include "sluice/counters.def"
+	for (unsigned by = 0; by < SLUICE_END_BY_COUNT; by++) {
+		uint64_t n = 0;
+
+		for (unsigned phase = 0; phase < SLUICE_MAX_PHASES; phase++)
+			n += c.ended[by][phase];
+		json_object_set_new(ended, names_end_by(by), json_integer((json_int_t)n));
+	}
 	for (enum h1_rule r = H1_OK + 1; r < H1_RULE_COUNT; r++)
-		json_object_set_new(refused, h1_rule_label(r),
-			json_integer(
-				(json_int_t)sum(h, offsetof(struct totals, refused) + r * sizeof(uint64_t))));
+		json_object_set_new(refused, h1_rule_label(r), json_integer((json_int_t)c.refused[r]));
 	json_object_set_new(o, "ended", ended);
 	json_object_set_new(o, "refused", refused);
 	return o;

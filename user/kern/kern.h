@@ -38,12 +38,14 @@ struct pins {
 
 struct splice {
 	struct splice_bpf *skel;
-	uint32_t slots, workers;
+	uint32_t slots, workers, server_rows;
 	pid_t master;
 	uint32_t epoch; /* the last one given */
 	struct sluice_ctl *ctl;
 	const struct sluice_flow *flows;
-	size_t ctl_bytes, flows_bytes;
+	struct sluice_counters *counters;
+	struct sluice_server *servers;
+	struct sluice_cert *certs;
 	struct seat *seats;
 	struct note_reader *rings; /* by worker */
 	int *ring_fds;

@@ -59,7 +59,7 @@ static size_t page_up(size_t n)
 	return (n + page - 1) / page * page;
 }
 
-static int sizes_set(struct splice_bpf *skel, uint32_t slots, uint32_t workers)
+static int sizes_set(struct splice_bpf *skel, uint32_t slots, uint32_t workers, uint32_t servers)
 {
 	struct {
 		struct bpf_map *map;
@@ -72,6 +72,8 @@ static int sizes_set(struct splice_bpf *skel, uint32_t slots, uint32_t workers)
 		/* Each CPU keeps a few free entries to itself. */
 		{skel->maps.slots, slots + 64},
 		{skel->maps.notes, workers},
+		{skel->maps.counters, workers + 1},
+		{skel->maps.servers, workers * servers},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
@@ -97,7 +99,7 @@ static int bpf_up(struct splice *k, char *why, size_t size)
 	if (err)
 		return kern_fail(
 			why, size, err, "the event table does not fit the program: a fault of the build");
-	err = sizes_set(skel, k->slots, k->workers);
+	err = sizes_set(skel, k->slots, k->workers, k->server_rows);
 	if (!err)
 		err = splice_bpf__load(skel);
 	if (err == -EPERM)
@@ -118,22 +120,47 @@ static int bpf_up(struct splice *k, char *why, size_t size)
 	return 0;
 }
 
+static size_t table_bytes(const struct bpf_map *map)
+{
+	return page_up((size_t)bpf_map__max_entries(map) * bpf_map__value_size(map));
+}
+
+/* NULL: errno says why. */
+static void *table_map(const struct bpf_map *map, int prot)
+{
+	void *p = mmap(NULL, table_bytes(map), prot, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void table_unmap(const struct bpf_map *map, const void *p)
+{
+	if (p)
+		munmap((void *)p, table_bytes(map));
+}
+
 static int tables_map(struct splice *k)
 {
-	void *p;
-
-	k->ctl_bytes = page_up((size_t)k->slots * sizeof(struct sluice_ctl));
-	p = mmap(NULL, k->ctl_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(k->skel->maps.ctl), 0);
-	if (p == MAP_FAILED)
+	k->ctl = table_map(k->skel->maps.ctl, PROT_READ | PROT_WRITE);
+	k->flows = k->ctl ? table_map(k->skel->maps.flows, PROT_READ) : NULL;
+	k->counters = k->flows ? table_map(k->skel->maps.counters, PROT_READ | PROT_WRITE) : NULL;
+	k->servers = k->counters ? table_map(k->skel->maps.servers, PROT_READ | PROT_WRITE) : NULL;
+	k->certs = k->servers ? table_map(k->skel->maps.certs, PROT_READ | PROT_WRITE) : NULL;
+	if (!k->certs)
 		return -errno;
-	k->ctl = p;
-	k->flows_bytes = page_up((size_t)k->slots * sizeof(struct sluice_flow));
-	p = mmap(NULL, k->flows_bytes, PROT_READ, MAP_SHARED, bpf_map__fd(k->skel->maps.flows), 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	k->flows = p;
 	k->seats = calloc(k->slots, sizeof(*k->seats));
 	return k->seats ? 0 : -ENOMEM;
+}
+
+static void tables_unmap(struct splice *k)
+{
+	if (!k->skel)
+		return;
+	table_unmap(k->skel->maps.ctl, k->ctl);
+	table_unmap(k->skel->maps.flows, k->flows);
+	table_unmap(k->skel->maps.counters, k->counters);
+	table_unmap(k->skel->maps.servers, k->servers);
+	table_unmap(k->skel->maps.certs, k->certs);
 }
 
 static int about_write(struct splice *k, const char *instance)
@@ -146,6 +173,13 @@ static int about_write(struct splice *k, const char *instance)
 		.start_ns = clock_mono_ns(),
 		.ctl_size = sizeof(struct sluice_ctl),
 		.flow_size = sizeof(struct sluice_flow),
+		.servers = k->server_rows,
+		.version = SLUICE_VERSION,
+		.start_wall_ns = clock_wall_ns(),
+		.counters_size = sizeof(struct sluice_counters),
+		.server_size = sizeof(struct sluice_server),
+		.cert_size = sizeof(struct sluice_cert),
+		.certs = SLUICE_MAX_CERTS,
 	};
 	uint32_t zero = 0;
 
@@ -183,6 +217,7 @@ int splice_open(const struct splice_params *p, struct splice **ret, char *why, s
 		return kern_fail(why, size, -ENOMEM, "out of memory");
 	k->slots = p->slots;
 	k->workers = p->workers;
+	k->server_rows = MAX(p->servers, 1U);
 	k->master = getpid();
 	k->pins.lock = -1;
 	libbpf_said[0] = '\0';
@@ -203,10 +238,7 @@ void splice_close(struct splice *k)
 		return;
 	pins_drop(&k->pins, getpid() == k->master);
 	notes_close(k);
-	if (k->ctl)
-		munmap(k->ctl, k->ctl_bytes);
-	if (k->flows)
-		munmap((void *)k->flows, k->flows_bytes);
+	tables_unmap(k);
 	free(k->seats);
 	splice_bpf__destroy(k->skel);
 	free(k);
@@ -220,6 +252,21 @@ struct sluice_ctl *splice_ctl(struct splice *k)
 const struct sluice_flow *splice_flows(const struct splice *k)
 {
 	return k->flows;
+}
+
+struct sluice_counters *splice_counters(const struct splice *k)
+{
+	return k->counters;
+}
+
+struct sluice_server *splice_servers(const struct splice *k)
+{
+	return k->servers;
+}
+
+struct sluice_cert *splice_certs(const struct splice *k)
+{
+	return k->certs;
 }
 
 uint32_t splice_slots(const struct splice *k)
@@ -254,4 +301,14 @@ int splice_totals(const struct splice *k, struct sluice_totals *ret)
 			((uint64_t *)&sum)[f] += ((const uint64_t *)&cpus[i])[f];
 	*ret = sum;
 	return 0;
+}
+
+void splice_totals_reset(const struct splice *k)
+{
+	int n = libbpf_num_possible_cpus();
+	_cleanup_free_ struct sluice_totals *none = n > 0 ? calloc((size_t)n, sizeof(*none)) : NULL;
+	uint32_t zero = 0;
+
+	if (none)
+		bpf_map_update_elem(k->totals_fd, &zero, none, BPF_ANY);
 }

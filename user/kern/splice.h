@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "proto/chunk.h"
 #include "proto/sse.h"
+#include "sluice/counters.h"
 #include "sluice/ctl.h"
 #include "sluice/flow.h"
 #include "sluice/note.h"
@@ -19,6 +20,7 @@ struct splice_params {
 	const char *dir;      /* where instances are pinned; NULL: SLUICE_BPFFS */
 	uint32_t slots;	      /* of all workers */
 	uint32_t workers;     /* note rings: one per worker, by ctl.worker */
+	uint32_t servers;     /* rows of `servers`, per worker; 0: one */
 	bool pin;	      /* false: nothing in bpffs, for probe and tests */
 	bool takeover;	      /* replace a live daemon's pins (USR2); it keeps its maps through its own fds */
 };
@@ -40,8 +42,16 @@ void splice_close(struct splice *k);
 struct sluice_ctl *splice_ctl(struct splice *k);
 const struct sluice_flow *splice_flows(const struct splice *k);
 uint32_t splice_slots(const struct splice *k);
+/* A row per worker, and behind them the master's. */
+struct sluice_counters *splice_counters(const struct splice *k);
+/* `params.servers` rows of each worker. */
+struct sluice_server *splice_servers(const struct splice *k);
+/* SLUICE_MAX_CERTS rows. */
+struct sluice_cert *splice_certs(const struct splice *k);
 /* Sums of map `totals` over the CPUs; one system call. */
 must_check int splice_totals(const struct splice *k, struct sluice_totals *ret);
+/* Forgets what the self-test did. By the master, before a stream is hooked. */
+void splice_totals_reset(const struct splice *k);
 /* Takes the slots [first, first + count) back from a worker that died: its sockets left the maps when it was
  * closed, its entries in `slots` go here, and its ring is emptied. By the master before it forks the
  * successor. */

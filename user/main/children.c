@@ -95,6 +95,8 @@ static _Noreturn void run_worker(struct child *c, int control_fd)
 		.settings = settings_ref(m->settings),
 		.slots = &m->slots,
 		.totals = &m->totals[c->index],
+		.servers = &m->servers[c->index * m->server_rows],
+		.server_rows = m->server_rows,
 		.sticky = m->sticky,
 		.splice = m->splice,
 		.control_fd = control_fd,
@@ -198,6 +200,7 @@ static void child_died(struct child *c, int status)
 	}
 	reclaim_slots(c);
 	c->restarts++;
+	m->totals[m->nchildren].worker_restarts++;
 	timer_in(m->loop, &c->restart, lived < QUICK_DEATH_MS ? RESTART_PAUSE_MS : 1);
 }
 

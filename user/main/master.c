@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #define STICKY_SESSIONS 65536
+#define SERVER_ROWS_MIN 32
 #define KILL_AFTER_MS	3000 /* past the drain window, for a worker that does not end */
 
 /* ---- stopping */
@@ -200,8 +201,11 @@ static bool wants(const struct settings *s, enum lane_choice lane)
 static int open_splice(struct master *m)
 {
 	const struct settings *s = m->settings;
-	struct splice_params params = {
-		.instance = s->instance, .slots = s->max_streams, .workers = m->nchildren, .pin = true};
+	struct splice_params params = {.instance = s->instance,
+		.slots = s->max_streams,
+		.workers = m->nchildren,
+		.servers = m->server_rows,
+		.pin = true};
 	struct selftest test;
 	char why[256] = "";
 	int err;
@@ -212,6 +216,7 @@ static int open_splice(struct master *m)
 	if (!err)
 		err = selftest_run(m->splice, 0, &test, why, sizeof(why));
 	if (!err) {
+		splice_totals_reset(m->splice);
 		log_debug("splice lane: self-test of %zu cases passed in %u us", test.count, test.us);
 		return 0;
 	}
@@ -226,6 +231,16 @@ static int open_splice(struct master *m)
 	return 0;
 }
 
+/* Rows for a worker's view of the servers, with room for what reloads add. */
+static uint32_t server_rows(const struct settings *s)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < s->nupstreams; i++)
+		n += (uint32_t)s->upstreams[i].nservers;
+	return MAX(2 * n, (uint32_t)SERVER_ROWS_MIN);
+}
+
 static void about_fill(const struct master *m, struct sluice_about *a)
 {
 	*a = (struct sluice_about){
@@ -236,30 +251,55 @@ static void about_fill(const struct master *m, struct sluice_about *a)
 		.start_ns = clock_mono_ns(),
 		.ctl_size = sizeof(struct sluice_ctl),
 		.flow_size = sizeof(struct sluice_flow),
+		.servers = m->server_rows,
+		.version = SLUICE_VERSION,
+		.start_wall_ns = clock_wall_ns(),
+		.certs = SLUICE_MAX_CERTS,
 	};
 	snprintf(a->instance, sizeof(a->instance), "%s", m->settings->instance);
 }
 
-/* Everything that processes of the daemon share, but for the maps. */
-static int shared_state(struct master *m)
+/* The tables that processes of the daemon write and others read: maps of the splice lane, or else sections of
+ * the shared memory. */
+static int shared_tables(struct master *m)
 {
+	void *counters = NULL, *servers = NULL, *certs = NULL, *records = NULL;
 	struct sluice_about about;
-	void *totals, *records = NULL;
-	int err = open_splice(m);
+	int err;
 
-	if (err)
-		return err;
 	about_fill(m, &about);
 	struct state_part parts[] = {
-		{"totals", m->nchildren, sizeof(struct totals), &totals},
+		{"counters", m->nchildren + 1, sizeof(struct sluice_counters), &counters},
+		{"servers", m->nchildren * m->server_rows, sizeof(struct sluice_server), &servers},
+		{"certs", SLUICE_MAX_CERTS, sizeof(struct sluice_cert), &certs},
 		{"ctl", about.slots, sizeof(struct sluice_ctl), &records},
 	};
-	err = state_new(&m->state, &about, m->splice != NULL, parts, ARRAY_LEN(parts) - (m->splice ? 1 : 0));
+	err = state_new(&m->state, &about, m->splice != NULL, parts, m->splice ? 0 : ARRAY_LEN(parts));
 	if (err)
 		return err;
-	m->totals = totals;
+	m->totals = m->splice ? splice_counters(m->splice) : counters;
+	m->servers = m->splice ? splice_servers(m->splice) : servers;
+	m->certs = m->splice ? splice_certs(m->splice) : certs;
 	m->slots = (struct slot_table){
 		.records = m->splice ? splice_ctl(m->splice) : records, .count = about.slots};
+	return 0;
+}
+
+/* Everything that processes of the daemon share. */
+static int shared_state(struct master *m)
+{
+	struct sluice_counters *own;
+	int err;
+
+	m->server_rows = server_rows(m->settings);
+	err = open_splice(m);
+	if (!err)
+		err = shared_tables(m);
+	if (err)
+		return err;
+	own = &m->totals[m->nchildren];
+	own->reload_ok = 1;
+	own->reload_time = clock_wall_ns() / NS_PER_S;
 	return sticky_new(STICKY_SESSIONS, &m->sticky);
 }
 

@@ -30,7 +30,10 @@ struct master {
 	struct state
 		state; /* what readers may map; holds the next two, but for slots that are the map `ctl` */
 	struct slot_table slots;
-	struct totals *totals; /* one per worker */
+	struct sluice_counters *totals; /* shared memory: a row per worker, and the master's own */
+	struct sluice_server *servers;	/* shared memory: server_rows of each worker */
+	uint32_t server_rows;
+	struct sluice_cert *certs; /* shared memory: SLUICE_MAX_CERTS */
 	struct sticky *sticky;
 	struct child *children;
 	unsigned nchildren;

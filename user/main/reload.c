@@ -1,4 +1,5 @@
 /* SIGHUP: the config is read and checked whole before any worker hears of it. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "main/control.h"
 #include "main/master_state.h"
@@ -103,7 +104,7 @@ static void say_errors(const struct buf *errors, char *why, size_t why_size)
 	}
 }
 
-int master_reload(struct master *m, char *why, size_t why_size)
+static int reload(struct master *m, char *why, size_t why_size)
 {
 	_cleanup_buf_ struct buf text = {0}, errors = {0};
 	_cleanup_close_ int config_fd = -1;
@@ -148,4 +149,19 @@ int master_reload(struct master *m, char *why, size_t why_size)
 	tell_workers(m, config_fd);
 	log_info("reloaded %s", m->config);
 	return 0;
+}
+
+int master_reload(struct master *m, char *why, size_t why_size)
+{
+	struct sluice_counters *own = &m->totals[m->nchildren];
+	int err = reload(m, why, why_size);
+
+	own->reload_ok = !err;
+	if (err) {
+		own->reloads_failed++;
+	} else {
+		own->reloads++;
+		own->reload_time = clock_wall_ns() / NS_PER_S;
+	}
+	return err;
 }

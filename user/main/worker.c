@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "main/control.h"
 #include "main/privileges.h"
+#include "main/publish.h"
 #include "main/sandbox.h"
 #include "stream/client.h"
 #include "stream/stream.h"
@@ -20,6 +21,7 @@ struct worker {
 	struct source control;
 	struct timer drain_end;
 	struct timer trim;
+	struct publisher publisher;
 	struct sticky *sticky;
 	unsigned index;
 	bool cut;
@@ -133,6 +135,7 @@ static int reload(struct worker *w, const struct control_message *m)
 	close_acceptors(w);
 	err = open_acceptors(w, m->fds + 1, m->nfds - 1);
 	generation_retire(old);
+	publisher_restart(&w->publisher);
 	log_set_level(settings->log_level);
 	return err;
 }
@@ -194,7 +197,7 @@ static int env_init(struct worker *w, const struct worker_start *start)
 	env->totals = start->totals;
 	env->log = (struct access_log){.pipe_fd = start->log_fd, .totals = start->totals};
 	env->on_drained = on_drained;
-	env->totals->connections_now = env->totals->streams_now = 0;
+	env->totals->connections_now = env->totals->streams_now = env->totals->h2_connections_now = 0;
 	list_init(&env->all_clients);
 	list_init(&env->idle_clients);
 	slab_init(&env->clients, sizeof(struct client), 0);
@@ -220,6 +223,7 @@ static void env_done(struct worker *w)
 {
 	struct env *env = &w->env;
 
+	publisher_done(&w->publisher);
 	generation_unref(env->now);
 	free(env->by_slot);
 	slots_done(&env->slots);
@@ -260,6 +264,8 @@ static int serve(struct worker *w, const struct worker_start *start)
 	timer_in(w->env.loop, &w->trim, TRIM_EVERY_MS);
 	w->control = (struct source){.on_ready = on_control, .fd = start->control_fd};
 	err = loop_add(w->env.loop, &w->control, EPOLLIN);
+	if (!err)
+		err = publisher_init(&w->publisher, &w->env, start->servers, start->server_rows);
 	if (!err)
 		err = watch_notes(&w->env, start->splice);
 	if (!err)

@@ -6,14 +6,16 @@
 #include "conf/settings.h"
 #include "kern/splice.h"
 #include "observe/slots.h"
-#include "observe/totals.h"
+#include "sluice/counters.h"
 #include "upstream/sticky.h"
 
 struct worker_start {
 	unsigned index, count;
 	struct settings *settings; /* the worker takes this reference */
 	struct slot_table *slots;
-	struct totals *totals; /* this worker's */
+	struct sluice_counters *totals; /* this worker's row */
+	struct sluice_server *servers;	/* this worker's rows */
+	uint32_t server_rows;
 	struct sticky *sticky;
 	struct splice *splice; /* NULL: the splice lane is off */
 	int control_fd;

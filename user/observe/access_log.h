@@ -4,14 +4,14 @@
 #ifndef SLUICE_OBSERVE_ACCESS_LOG_H
 #define SLUICE_OBSERVE_ACCESS_LOG_H
 
-#include "observe/totals.h"
+#include "sluice/counters.h"
 #include "base/buf.h"
 #include "sluice/ctl.h"
 #include <sys/types.h>
 
 struct access_log {
 	int pipe_fd; /* -1: off */
-	struct totals *totals;
+	struct sluice_counters *totals;
 };
 
 /* What the record of a stream does not hold itself. */

@@ -267,7 +267,7 @@ static void on_client_timer(struct timer *t)
 }
 
 /* Not worth a stream: the answer is one small write, and the connection ends. */
-static void refuse_connection(struct env *env, int fd)
+static void refuse_connection(struct env *env, int fd, enum sluice_reject why)
 {
 	static const char answer[] =
 		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
@@ -279,7 +279,7 @@ static void refuse_connection(struct env *env, int fd)
 	shutdown(fd, SHUT_WR);
 	n = recv(fd, env->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
 	close(fd);
-	env->totals->overloads++;
+	env_count_reject(env, why);
 }
 
 /* Between requests a connection can be closed without harm; the longest idle goes first. */
@@ -306,9 +306,13 @@ static void client_new(struct acceptor *a, int fd, const struct sockaddr_any *pe
 			fd = lower;
 		}
 	}
-	c = fd < env->fd_limit - FD_RESERVE_CLIENTS ? slab_take(&env->clients) : NULL;
+	if (fd >= env->fd_limit - FD_RESERVE_CLIENTS) {
+		refuse_connection(env, fd, SLUICE_REJECT_FDS);
+		return;
+	}
+	c = slab_take(&env->clients);
 	if (!c) {
-		refuse_connection(env, fd);
+		refuse_connection(env, fd, SLUICE_REJECT_MEMORY);
 		return;
 	}
 	c->env = env;

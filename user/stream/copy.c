@@ -27,16 +27,26 @@ static void note_payload(struct stream *s, struct slice payload)
 {
 	struct sluice_ctl *c = s->ctl;
 
-	if (!c->first_event_ns)
+	if (!c->first_event_ns) {
 		c->first_event_ns = loop_now_ns(s->env->loop);
+		count_first_event(s);
+	}
 	if (s->resp.events && !by_event(s))
 		sse_feed(&s->resp.sse, payload.p, payload.n);
 }
 
-static void note_events(struct stream *s)
+/* `now_ns`: when the bytes that were looked at came. */
+static void note_events(struct stream *s, uint64_t now_ns)
 {
-	s->env->totals->events += s->resp.sse.events - s->ctl->events;
+	struct sluice_counters *t = s->env->totals;
+	uint64_t fresh = s->resp.sse.events - s->ctl->events;
+
 	s->ctl->events = s->resp.sse.events;
+	t->events += fresh;
+	t->copied_events += fresh;
+	if (fresh && s->gap_from_ns)
+		HISTOGRAM_ADD(t, event_gap, now_ns - s->gap_from_ns);
+	s->gap_from_ns = now_ns;
 }
 
 static int put_payload(struct stream *s, struct slice payload)
@@ -175,7 +185,7 @@ static bool body_in(struct stream *s, const char *p, size_t n)
 	else
 		result = take_plain(s, p, n, &used);
 	if (s->resp.events)
-		note_events(s);
+		note_events(s, c->last_in_ns);
 	if (likely(result == BODY_MORE))
 		return true;
 	if (result == BODY_END) {

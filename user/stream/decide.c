@@ -198,6 +198,7 @@ void decide(struct stream *s, struct slice rest)
 		return;
 	}
 	s->ctl->head_ns = loop_now_ns(s->env->loop);
+	count_head(s);
 	access_log_open(&s->env->log, s->ctl, query);
 	s->logged_open = true;
 	begin_body(s, resp, rest);

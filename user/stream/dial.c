@@ -20,9 +20,9 @@ static void on_pick_changed(struct pick_waiter *w)
 	dial_pick(s);
 }
 
-static void overload(struct stream *s, const char *detail)
+static void overload(struct stream *s, enum sluice_reject why, const char *detail)
 {
-	s->env->totals->overloads++;
+	env_count_reject(s->env, why);
 	stream_unreachable(s, 503, SLUICE_BY_OVERLOAD, detail);
 }
 
@@ -57,7 +57,10 @@ static void start_connect(struct stream *s)
 		err = watch(s, fd);
 	if (err == -EMFILE || err == -ENFILE || err == -EADDRNOTAVAIL || err == -ENOMEM) {
 		stream_drop_upstream(s, LEASE_CLOSED);
-		overload(s, err == -EADDRNOTAVAIL ? "ports" : "fds");
+		if (err == -EADDRNOTAVAIL)
+			overload(s, SLUICE_REJECT_PORTS, "ports");
+		else
+			overload(s, err == -ENOMEM ? SLUICE_REJECT_MEMORY : SLUICE_REJECT_FDS, "fds");
 		return;
 	}
 	if (err) {

@@ -113,7 +113,7 @@ static bool carries(const struct stream *s)
 
 void stream_end(struct stream *s, enum sluice_end_by by, const char *detail)
 {
-	bool unsent = backlog_len(&s->to_client) > 0;
+	bool unsent = backlog_len(&s->to_client) > 0, used = s->lease.server != NULL;
 
 	if (s->state == STREAM_END)
 		return;
@@ -130,9 +130,10 @@ void stream_end(struct stream *s, enum sluice_end_by by, const char *detail)
 	timer_stop(&s->timer);
 	task_cancel(&s->again);
 	stream_release_upstream(s);
+	if (by == SLUICE_BY_CLIENT && used)
+		count_abort(s);
 	log_end(s);
-	s->env->totals->ended[s->end_by]++;
-	s->env->totals->streams_now--;
+	count_end(s);
 	if (s->counted_route)
 		s->gen->routes[s->route - s->gen->settings->routes].streams--;
 	free_parts(s);

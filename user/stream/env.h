@@ -8,6 +8,7 @@
 #include "event/loop.h"
 #include "kern/splice.h"
 #include "observe/access_log.h"
+#include "observe/histogram.h"
 #include "observe/slots.h"
 #include "upstream/upstream.h"
 
@@ -38,7 +39,7 @@ struct env {
 	struct splice *splice;	 /* NULL: the splice lane is off */
 	struct source notes;	 /* its ring of this worker; fd -1 without it */
 	struct access_log log;
-	struct totals *totals;
+	struct sluice_counters *totals; /* this worker's row: plain increments */
 	struct slab streams, clients;
 	struct list all_clients;
 	struct list idle_clients;  /* between requests, the longest idle first */
@@ -52,6 +53,13 @@ struct env {
 	/* Called when the last client has gone while draining. */
 	void (*on_drained)(struct env *env);
 };
+
+/* A request or connection was turned away. */
+static inline void env_count_reject(struct env *env, enum sluice_reject why)
+{
+	env->totals->overloads++;
+	env->totals->rejected[why]++;
+}
 
 /* Takes over the caller's reference on `settings`, on error too. */
 must_check int generation_new(

@@ -14,7 +14,7 @@ static void bad_response(struct stream *s, enum h1_rule rule)
 /* The scan judges the head's size: what cannot be kept is for want of memory. */
 static void no_memory(struct stream *s)
 {
-	s->env->totals->overloads++;
+	env_count_reject(s->env, SLUICE_REJECT_MEMORY);
 	stream_drop_upstream(s, LEASE_CLOSED);
 	stream_unreachable(s, 503, SLUICE_BY_OVERLOAD, "memory");
 }

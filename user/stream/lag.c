@@ -15,6 +15,7 @@ static void note_drops(struct stream *s)
 	s->ctl->dropped_events += (uint32_t)(dropped - s->queue_dropped);
 	s->env->totals->dropped_events += dropped - s->queue_dropped;
 	s->ctl->drops += (uint32_t)(times - s->queue_times);
+	s->env->totals->drops += times - s->queue_times;
 	s->queue_dropped = dropped;
 	s->queue_times = times;
 }

@@ -45,6 +45,20 @@ static void set_lane(struct stream *s, enum sluice_lane lane, enum sluice_lane_r
 	s->ctl->reason = (uint8_t)reason;
 }
 
+/* The first bytes of a body may have been the kernel's: the worker finds out when it looks. */
+static void note_first(struct stream *s)
+{
+	struct sluice_flow f;
+
+	if (s->ctl->first_event_ns)
+		return;
+	splice_state(s->env->splice, slot_of(s), &f);
+	if (!f.first_ns)
+		return;
+	s->ctl->first_event_ns = f.first_ns;
+	count_first_event(s);
+}
+
 void lane_choose_for(struct stream *s)
 {
 	enum sluice_lane_reason reason;
@@ -178,6 +192,7 @@ static void arrive(struct stream *s)
 {
 	enum lane_after after = s->after;
 
+	note_first(s);
 	splice_track_take(s->env->splice, slot_of(s), &s->resp.chunk, &s->resp.sse, &s->resp.left);
 	/* The upstream's FIN may be seen before the note of the body's end, which it does not make less of an
 	 * end. */
@@ -187,6 +202,7 @@ static void arrive(struct stream *s)
 	}
 	stream_move(s, STREAM_COPY);
 	s->watch_ms = 0;
+	s->gap_from_ns = 0; /* the verdict saw the last bytes */
 	s->up.readable = true;
 	if (loop_mod(s->env->loop, &s->up.source, UPSTREAM_COPY_EVENTS)) {
 		stream_end(s, SLUICE_BY_INTERNAL, "epoll");
@@ -288,6 +304,7 @@ void lane_watch(struct stream *s, uint64_t now)
 	bool silent = now > last + 10 * WATCH_MS;
 
 	s->watch_ms = now + (silent ? WATCH_IDLE_MS : WATCH_MS);
+	note_first(s);
 	/* The verdict saw bytes since the last look: it is alive, and no question need be asked. */
 	if (now <= last + WATCH_MS)
 		return;
@@ -335,8 +352,7 @@ static void fold_flow(struct stream *s)
 	c->pending_max = MAX(c->pending_max, f.pending_max);
 	c->last_in_ns = MAX(c->last_in_ns, f.last_ns);
 	c->last_out_ns = MAX(c->last_out_ns, f.last_ns);
-	if (!c->first_event_ns)
-		c->first_event_ns = f.first_ns;
+	note_first(s);
 	s->env->totals->events += f.events;
 	s->env->totals->bytes_out += f.redirected;
 	s->env->totals->spliced_bytes += f.redirected;

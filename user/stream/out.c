@@ -48,6 +48,7 @@ static void note_sent(struct stream *s, size_t n)
 	s->ctl->bytes_out += n;
 	s->ctl->last_out_ns = loop_now_ns(s->env->loop);
 	s->env->totals->bytes_out += n;
+	s->env->totals->copied_bytes += n;
 	if (unlikely(s->hooked))
 		splice_wrote(s->env->splice, slots_number(&s->env->slots, s->ctl), n, 0);
 }

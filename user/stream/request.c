@@ -193,9 +193,9 @@ static bool route_has_room(struct stream *s)
 	return true;
 }
 
-static void overload(struct stream *s, const char *detail)
+static void overload(struct stream *s, enum sluice_reject why, const char *detail)
 {
-	s->env->totals->overloads++;
+	env_count_reject(s->env, why);
 	s->close_client = true;
 	stream_reply(s, 503, SLUICE_BY_OVERLOAD, detail, "The proxy is at its limit; try again shortly.");
 }
@@ -222,7 +222,7 @@ static void route_request(struct stream *s, const struct h1_request *req, size_t
 		slice_of(s->gen->settings->upstreams[s->route->upstream].name));
 	ctl_end(s->ctl);
 	if (keep_request(s, req) || write_head(s, req)) {
-		overload(s, "memory");
+		overload(s, SLUICE_REJECT_MEMORY, "memory");
 		return;
 	}
 	/* The head's bytes are used up; req points into them, so this comes last. An idle stream keeps no
@@ -238,7 +238,7 @@ static void route_request(struct stream *s, const struct h1_request *req, size_t
 		/* It ended with its last byte: no other event will tell. */
 		stream_end(s, SLUICE_BY_CLIENT, c->wire.dead ? "reset" : "closed");
 	else if (!route_has_room(s))
-		overload(s, "route max_streams");
+		overload(s, SLUICE_REJECT_ROUTE, "route max_streams");
 	else
 		dial_begin(s);
 }
@@ -250,7 +250,7 @@ void request_start(struct client *c, enum h1_rule rule, size_t len)
 	struct stream *s = stream_new(c);
 
 	if (!s) {
-		env->totals->overloads++;
+		env_count_reject(env, SLUICE_REJECT_MEMORY);
 		client_close(c, CLIENT_RESET);
 		return;
 	}
@@ -268,7 +268,7 @@ void request_start(struct client *c, enum h1_rule rule, size_t len)
 	plan_body(s, req);
 	fill_record(s, req);
 	if (s->ctl_private) {
-		overload(s, "slots");
+		overload(s, SLUICE_REJECT_SLOTS, "slots");
 		return;
 	}
 	route_request(s, req, len);

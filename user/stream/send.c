@@ -201,7 +201,7 @@ bool send_pump(struct stream *s)
 	if (done == -ECANCELED)
 		return false;
 	if (done == -ENOMEM || done == -ENOBUFS) {
-		s->env->totals->overloads++;
+		env_count_reject(s->env, SLUICE_REJECT_MEMORY);
 		give_up(s, 503, SLUICE_BY_OVERLOAD, "memory",
 			"The proxy is at its limit; try again shortly.");
 		return false;

@@ -16,6 +16,8 @@ enum stream_state {
 	STREAM_STATE_COUNT
 };
 
+_Static_assert(STREAM_STATE_COUNT <= SLUICE_MAX_PHASES, "sluice_counters.ended: room for every phase");
+
 /* What a stream leaves the splice lane for. */
 enum lane_after {
 	AFTER_READ,	/* bytes came to userspace: the client lags, or the framing needs a look */
@@ -150,10 +152,12 @@ struct stream {
 	uint64_t settle_ms;	    /* since when */
 	uint64_t end_wait_ms;	    /* COPY: the upstream has ended; until then bytes in front of its end are
 				       awaited */
-	uint64_t watch_ms;  /* SPLICE: the watchdog's next look; COPY: whether the client's queue has room for
-			       the kernel, 0: not asked */
-	unsigned punts;	    /* times that the framing needed userspace */
-	uint64_t sndbuf_ms; /* last look at the send buffer's size */
+	uint64_t watch_ms; /* SPLICE: the watchdog's next look; COPY: whether the client's queue has room for
+			      the kernel, 0: not asked */
+	unsigned punts;	   /* times that the framing needed userspace */
+	uint64_t gap_from_ns; /* COPY: last bytes from the upstream, for the gap in front of the next event;
+				 0: not known */
+	uint64_t sndbuf_ms;   /* last look at the send buffer's size */
 	uint64_t max_age_ms;  /* absolute; 0: none */
 	uint64_t drain_at_ms; /* absolute; 0: not draining */
 	uint64_t progress_ms; /* last byte of the request body from the client, or of anything while flushing
@@ -265,6 +269,13 @@ uint64_t stream_last_out_ns(const struct stream *s);
 /* ---- sndbuf.c */
 unsigned sndbuf_first(const struct stream *s);
 void sndbuf_adapt(struct stream *s);
+/* ---- count.c: histograms */
+void count_head(struct stream *s);
+/* ctl->first_event_ns was just set. */
+void count_first_event(struct stream *s);
+/* The client has gone, and the upstream that worked for it was let go just now. */
+void count_abort(struct stream *s);
+void count_end(struct stream *s);
 /* ---- heart.c */
 /* When the next heartbeat is due (ms), UINT64_MAX: never. */
 uint64_t heart_due_ms(const struct stream *s);

@@ -79,6 +79,7 @@ void tunnel_pump(struct stream *s)
 	s->ctl->bytes_in += down;
 	s->ctl->bytes_out += down;
 	s->env->totals->bytes_out += down;
+	s->env->totals->tunnel_bytes += down;
 	if (up || down)
 		s->progress_ms = loop_now_ms(s->env->loop);
 	if (down)

@@ -86,7 +86,7 @@ const struct upstream_settings *server_upstream(const struct server *s);
 struct server_view {
 	const char *upstream, *address;
 	unsigned connections, idle;
-	bool resolved, up;
+	bool resolved, up, checked; /* checked: by health checks */
 	uint64_t failures, checks, picks;
 };
 size_t upstreams_view(const struct upstreams *u, struct server_view *out, size_t max);

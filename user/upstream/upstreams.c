@@ -313,6 +313,7 @@ size_t upstreams_view(const struct upstreams *u, struct server_view *out, size_t
 				.idle = s->nidle,
 				.resolved = s->addrs.n > 0,
 				.up = server_up(s),
+				.checked = s->up->settings->health.on,
 				.failures = s->failures,
 				.checks = s->health.checks,
 				.picks = s->picks};

@@ -20,7 +20,7 @@ static char path[64];
 static pid_t daemon_pid;
 static int ready[2];
 static struct sluice_ctl *records; /* shared with the daemon */
-static struct totals *totals;
+static struct sluice_counters *totals;
 static uint32_t *abi;
 static struct view_params where = {.admin = path, .instance = "test-view", .bpffs = "/nowhere"};
 
@@ -46,8 +46,8 @@ static int start(void **unused)
 		.flow_size = sizeof(struct sluice_flow),
 		.instance = "test-view"};
 	void *c, *t;
-	struct state_part parts[] = {
-		{"totals", 1, sizeof(struct totals), &t}, {"ctl", SLOTS, sizeof(struct sluice_ctl), &c}};
+	struct state_part parts[] = {{"counters", 2, sizeof(struct sluice_counters), &t},
+		{"ctl", SLOTS, sizeof(struct sluice_ctl), &c}};
 	struct state state;
 	char byte;
 
@@ -125,15 +125,15 @@ static void sections_by_name_and_size(void **unused)
 {
 	struct view *v = opened();
 	uint32_t n = 0;
-	const struct totals *t;
+	const struct sluice_counters *t;
 
 	(void)unused;
 	totals->requests = 42;
-	t = view_section(v, "totals", sizeof(*t), &n);
+	t = view_section(v, "counters", sizeof(*t), &n);
 	assert_non_null(t);
-	assert_int_equal(n, 1);
+	assert_int_equal(n, 2);
 	assert_int_equal(t->requests, 42);
-	assert_null(view_section(v, "totals", sizeof(*t) + 8, &n));
+	assert_null(view_section(v, "counters", sizeof(*t) + 8, &n));
 	assert_null(view_section(v, "nothing", sizeof(*t), &n));
 	view_close(v);
 }
