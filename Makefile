@@ -6,7 +6,7 @@ CC := gcc
 CLANG := clang
 VERSION := 0.1.0
 
-PKGS := libcyaml yaml-0.1 libcares jansson libcap-ng libseccomp libsystemd libbpf
+PKGS := libcyaml yaml-0.1 libcares jansson libcap-ng libseccomp libsystemd libbpf libnghttp2
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -Itools -I$(BUILD)/gen -DSLUICE_VERSION='"$(VERSION)"'
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef
 CFLAGS ?= -O2 -g
@@ -121,7 +121,8 @@ $(BUILD)/tests/h1_dump: $(BUILD)/tests/fuzz/differential/h1_dump.o $(BUILD)/libs
 
 # libFuzzer is clang's: the parsers are compiled once more with it, nothing else is linked.
 FUZZ_LIB := $(wildcard user/proto/*.c) user/base/buf.c
-$(BUILD)/fuzz/fuzz_conf: FUZZ_LIBS := -lcyaml -lyaml
+FUZZ_LIBS := -lnghttp2
+$(BUILD)/fuzz/fuzz_conf: FUZZ_LIBS += -lcyaml -lyaml
 $(BUILD)/fuzz/fuzz_conf: $(wildcard user/conf/*.c) user/base/log.c
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 	@mkdir -p $(@D)

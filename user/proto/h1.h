@@ -83,7 +83,8 @@ struct h1_request {
 	struct slice query;  /* behind '?', without it; p == NULL when there is no '?' */
 	struct slice host;   /* authority that routes: of an absolute-form target, else of Host. With port. */
 	bool absolute_form;  /* Host is rewritten to `host` when forwarded (RFC 9112 3.2.2) */
-	uint8_t minor;	     /* HTTP/1.minor: 0 or 1 */
+	uint8_t minor;	     /* HTTP/1.minor: 0 or 1; 1 for HTTP/2 */
+	bool http2;	     /* came over HTTP/2 (h2_request.h) */
 	enum h1_framing framing;
 	uint64_t content_length;
 	bool keep_alive; /* the client allows another request on this connection */

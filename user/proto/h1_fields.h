@@ -48,6 +48,12 @@ struct slice h1_upgrade_value(const struct h1_field *fields, size_t n);
  * none. */
 must_check int h1_version_parse(struct slice text, uint8_t *ret_minor);
 
+/* Some member of Accept is text/event-stream. */
+bool h1_accepts_event_stream(const struct h1_field *fields, size_t n);
+
+/* Reads Expect into req->expect_continue; framing and fields are known. */
+enum h1_rule h1_expect_read(struct h1_request *req);
+
 /* A host with an optional port, as in Host and in an absolute target. */
 bool h1_authority_ok(struct slice authority);
 

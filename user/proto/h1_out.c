@@ -63,10 +63,12 @@ void h1_out_joined(struct h1_out *out, struct slice name, const struct h1_field 
 		h1_out_put(out, SLICE("\r\n"));
 }
 
-void h1_out_via(struct h1_out *out, const struct h1_field *fields, size_t n, uint8_t minor)
+void h1_out_via(struct h1_out *out, const struct h1_field *fields, size_t n, enum h1_via version)
 {
-	h1_out_joined(
-		out, SLICE("Via"), fields, n, H1_F_VIA, minor ? SLICE("1.1 sluice") : SLICE("1.0 sluice"));
+	static const char *const said[] = {
+		[H1_VIA_10] = "1.0 sluice", [H1_VIA_11] = "1.1 sluice", [H1_VIA_20] = "2.0 sluice"};
+
+	h1_out_joined(out, SLICE("Via"), fields, n, H1_F_VIA, slice_of(said[version]));
 }
 
 /* Edits work on the finished lines: they are rare, and so heads without them pay nothing, and a list of edits

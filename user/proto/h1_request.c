@@ -153,12 +153,12 @@ static enum h1_rule body_read(struct h1_request *req)
 	return H1_OK;
 }
 
-static bool accepts_event_stream(const struct h1_request *req)
+bool h1_accepts_event_stream(const struct h1_field *fields, size_t n)
 {
-	for (size_t i = 0; i < req->nfields; i++) {
-		struct slice list = req->fields[i].value, member;
+	for (size_t i = 0; i < n; i++) {
+		struct slice list = fields[i].value, member;
 
-		if (req->fields[i].id != H1_F_ACCEPT)
+		if (fields[i].id != H1_F_ACCEPT)
 			continue;
 		while (h1_list_next(&list, &member))
 			if (slice_eq_nocase(h1_list_word(member), SLICE("text/event-stream")))
@@ -167,25 +167,34 @@ static bool accepts_event_stream(const struct h1_request *req)
 	return false;
 }
 
+static bool has_body(const struct h1_request *req)
+{
+	return req->framing == H1_BODY_CHUNKED || (req->framing == H1_BODY_LENGTH && req->content_length > 0);
+}
+
+enum h1_rule h1_expect_read(struct h1_request *req)
+{
+	const struct h1_field *expect = h1_field_find(req->fields, req->nfields, H1_F_EXPECT);
+
+	if (!expect || req->minor == 0) /* RFC 9110 10.1.1: HTTP/1.0 expectations are ignored */
+		return H1_OK;
+	if (!slice_eq_nocase(expect->value, SLICE("100-continue")))
+		return H1_RULE_EXPECT;
+	req->expect_continue = has_body(req);
+	return H1_OK;
+}
+
 static enum h1_rule connection_read(struct h1_request *req)
 {
-	bool has_body = req->framing == H1_BODY_CHUNKED ||
-			(req->framing == H1_BODY_LENGTH && req->content_length > 0);
-	const struct h1_field *expect = h1_field_find(req->fields, req->nfields, H1_F_EXPECT);
 	struct h1_connection conn;
 	enum h1_rule rule = h1_connection_read(req->fields, req->nfields, &conn);
 
 	if (rule)
 		return rule;
 	req->keep_alive = !conn.close && (req->minor == 1 || conn.keep_alive);
-	if (conn.upgrade && req->minor == 1 && !has_body)
+	if (conn.upgrade && req->minor == 1 && !has_body(req))
 		req->upgrade = h1_upgrade_value(req->fields, req->nfields);
-	if (expect && req->minor == 1) { /* RFC 9110 10.1.1: HTTP/1.0 expectations are ignored */
-		if (!slice_eq_nocase(expect->value, SLICE("100-continue")))
-			return H1_RULE_EXPECT;
-		req->expect_continue = has_body;
-	}
-	return H1_OK;
+	return h1_expect_read(req);
 }
 
 enum h1_rule h1_request_parse(const char *p, size_t n, struct h1_request *ret)
@@ -209,6 +218,6 @@ enum h1_rule h1_request_parse(const char *p, size_t n, struct h1_request *ret)
 	if (!rule)
 		rule = connection_read(ret);
 	if (!rule)
-		ret->accepts_event_stream = accepts_event_stream(ret);
+		ret->accepts_event_stream = h1_accepts_event_stream(ret->fields, ret->nfields);
 	return rule;
 }

@@ -165,7 +165,10 @@ int h1_write_request(struct buf *buf, const struct h1_request *req, const struct
 	else if (req->framing == H1_BODY_LENGTH &&
 		 !h1_field_find(req->fields, req->nfields, H1_F_CONTENT_LENGTH))
 		h1_out_number(&out, SLICE("Content-Length"), req->content_length);
-	h1_out_via(&out, req->fields, req->nfields, req->minor);
+	h1_out_via(&out, req->fields, req->nfields,
+		req->http2   ? H1_VIA_20
+		: req->minor ? H1_VIA_11
+			     : H1_VIA_10);
 	put_forwarding(&out, req, fwd);
 	if (fwd->upgrade && req->upgrade.n) {
 		h1_out_field(&out, SLICE("Connection"), SLICE("upgrade"));

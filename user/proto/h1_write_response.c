@@ -89,7 +89,7 @@ int h1_write_response(struct buf *buf, const struct h1_response *resp, const str
 		put_cache_control(&out, resp);
 		h1_out_field(&out, SLICE("X-Accel-Buffering"), SLICE("no"));
 	}
-	h1_out_via(&out, resp->fields, resp->nfields, resp->minor);
+	h1_out_via(&out, resp->fields, resp->nfields, resp->minor ? H1_VIA_11 : H1_VIA_10);
 	put_connection(&out, resp, reply);
 	return h1_out_end(&out, reply->edits);
 }
