@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "proto/h2.h"
+#include "h2_cases.h"
 #include <nghttp2/nghttp2.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -199,22 +200,24 @@ static inline void hpack(struct buf *b, struct slice name, struct slice value)
 	hpack_text(b, value.p, value.n);
 }
 
-/* "name\1value\2name\1value": \1 and \2 are in no head that a test needs. */
-static inline void hpack_list(struct buf *b, const char *list)
+/* "name\1value\2name\1value", see h2_cases.h. */
+static inline void hpack_list(struct buf *b, struct slice list)
 {
-	while (*list) {
-		size_t name = strcspn(list, "\1"), value = strcspn(list + name + 1, "\2");
+	while (list.n) {
+		const char *stop = memchr(list.p, 2, list.n), *mark;
+		size_t n = stop ? (size_t)(stop - list.p) : list.n;
 
-		hpack(b, (struct slice){list, name}, (struct slice){list + name + 1, value});
-		list += name + 1 + value;
-		list += *list == '\2';
+		mark = memchr(list.p, 1, n);
+		assert_non_null(mark);
+		hpack(b, (struct slice){list.p, (size_t)(mark - list.p)},
+			(struct slice){mark + 1, n - 1 - (size_t)(mark - list.p)});
+		n += stop != NULL;
+		list.p += n;
+		list.n -= n;
 	}
 }
 
-#define GET_HEAD  ":method\1GET\2:scheme\1https\2:authority\1a.example\2:path\1/"
-#define POST_HEAD ":method\1POST\2:scheme\1https\2:authority\1a.example\2:path\1/up"
-
-static inline void headers(struct world *w, int32_t id, unsigned flags, const char *list)
+static inline void headers_list(struct world *w, int32_t id, unsigned flags, struct slice list)
 {
 	_cleanup_buf_ struct buf b = {0};
 
@@ -222,9 +225,14 @@ static inline void headers(struct world *w, int32_t id, unsigned flags, const ch
 	frame(w, F_HEADERS, flags | END_HEADERS, id, b.data, b.len);
 }
 
+static inline void headers(struct world *w, int32_t id, unsigned flags, const char *list)
+{
+	headers_list(w, id, flags, slice_of(list));
+}
+
 static inline void get(struct world *w, int32_t id)
 {
-	headers(w, id, END_STREAM, GET_HEAD);
+	headers(w, id, END_STREAM, H2_GET);
 }
 
 static inline void data(struct world *w, int32_t id, unsigned flags, const char *text)

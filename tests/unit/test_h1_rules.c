@@ -1,4 +1,5 @@
 #include "h1_cases.h"
+#include "h2_cases.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@ static const enum h1_rule enforced_elsewhere[] = {
 	H1_RULE_BODY_TOO_LARGE,	  /* depends on the route */
 	H1_RULE_UNASKED_101,	  /* depends on the request */
 	H1_RULE_TOO_MANY_INTERIM, /* depends on the responses before */
+	H1_RULE_H2_TRAILERS,	  /* depends on the head before: test_h2_session.c */
 };
 
 static void read_case(const struct h1_case *c, enum h1_kind kind)
@@ -82,6 +84,8 @@ static void test_every_rule_has_a_case(void **state)
 		hit[h1_request_cases[i].rule] = true;
 	for (size_t i = 0; i < ARRAY_LEN(h1_response_cases); i++)
 		hit[h1_response_cases[i].rule] = true;
+	for (size_t i = 0; i < ARRAY_LEN(h2_cases); i++)
+		hit[h2_cases[i].rule] = true;
 	for (size_t i = 0; i < ARRAY_LEN(enforced_elsewhere); i++) {
 		assert_false(hit[enforced_elsewhere[i]]);
 		hit[enforced_elsewhere[i]] = true;

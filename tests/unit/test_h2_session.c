@@ -35,7 +35,7 @@ static void test_get(void **state)
 
 	(void)state;
 	headers(w, 1, END_STREAM,
-		GET_HEAD "events?since=1\2accept\1text/event-stream\2user-agent\1x y\2te\1trailers");
+		H2_GET "events?since=1\2accept\1text/event-stream\2user-agent\1x y\2te\1trailers");
 	assert_int_equal(feed(w), 0);
 	t = told_of(w, 1);
 	assert_non_null(t);
