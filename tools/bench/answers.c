@@ -45,6 +45,24 @@ static void answer_json(struct conn *c, const struct request *r)
 		memset(&o->late, 0, sizeof(o->late));
 }
 
+/* [[tag, ns], …]: when which tagged stream was over, by this machine's CLOCK_MONOTONIC. */
+static void answer_closes(struct conn *c, const struct request *r)
+{
+	struct origin *o = c->origin;
+	_cleanup_buf_ struct buf b = {0};
+	int err = buf_append(&b, "[", 1);
+
+	for (size_t i = 0; !err && i < o->close_count; i++)
+		err = buf_printf(&b, "%s[%llu,%llu]", i ? "," : "", (unsigned long long)o->closes[i].tag,
+			(unsigned long long)o->closes[i].t_ns);
+	if (!err)
+		err = buf_append(&b, "]\n", 2);
+	if (err)
+		conn_close(c);
+	else
+		send_answer(c, r, "200 OK", "application/json", "", buf_slice(&b));
+}
+
 /* Says the head; the body goes back as it comes (conn.c). */
 static void answer_echo(struct conn *c, const struct request *r)
 {
@@ -73,12 +91,14 @@ void answer_request(struct conn *c, const struct request *r)
 		answer_page(c, r);
 	} else if (slice_eq(path, SLICE("/json"))) {
 		answer_json(c, r);
+	} else if (slice_eq(path, SLICE("/closes"))) {
+		answer_closes(c, r);
 	} else if (slice_eq(path, SLICE("/healthz"))) {
 		send_answer(c, r, "200 OK", "text/plain", "", SLICE("ok\n"));
 	} else if (slice_eq(path, SLICE("/echo")) && r->method == REQUEST_POST) {
 		answer_echo(c, r);
 	} else {
 		send_answer(c, r, "404 Not Found", "text/plain", "",
-			SLICE("The origin has /, /events, /json, /echo (POST) and /healthz.\n"));
+			SLICE("The origin has /, /events, /json, /closes, /echo (POST) and /healthz.\n"));
 	}
 }

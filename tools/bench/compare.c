@@ -64,10 +64,20 @@ static void choose_paths(struct compare *cmp)
 		cmp->peers_dir = peers;
 }
 
+static int choose_client(struct compare *cmp, const struct cli *cli)
+{
+	cmp->client = client_find(cmp->client_name);
+	if (!cmp->client)
+		return cli_wrong(cli, "client", "h1 tls h2", cmp->client_name);
+	if (!cmp->contenders)
+		cmp->contenders = cmp->client->contenders;
+	return 0;
+}
+
 static int choose_contenders(struct compare *cmp, const struct cli *cli)
 {
 	struct slice rest = slice_of(cmp->contenders);
-	char names[128];
+	char names[256];
 
 	peer_names(names, sizeof(names));
 	while (rest.n) {
@@ -77,6 +87,9 @@ static int choose_contenders(struct compare *cmp, const struct cli *cli)
 
 		if (!p || cmp->count == COMPARE_CONTENDERS_MAX)
 			return cli_wrong(cli, "contenders", names, cmp->contenders);
+		if (!p->argv[0] && cmp->client->http == 2)
+			return cli_wrong(
+				cli, "contenders", "relays: the origin itself speaks no HTTP/2", p->name);
 		cmp->contests[cmp->count++].peer = p;
 		rest.n -= name.n + (comma ? 1 : 0);
 		rest.p += name.n + (comma ? 1 : 0);
@@ -184,8 +197,9 @@ int command_compare(int argc, char **argv)
 		.processes = 1,
 		.seconds = -1,
 		.warmup = -1,
-		.pause = 1,
-		.contenders = "none,sluice-copy,sluice-splice,nginx",
+		.pause = -1,
+		.client_name = "h1",
+		.per_connection = 50,
 		.topology_name = "local",
 		.contests = contests};
 	bool remote = false;
@@ -199,11 +213,15 @@ int command_compare(int argc, char **argv)
 		CLI_RANGE("seconds", CLI_NUMBER, &cmp.seconds, "S", "measured in each run (8)", 0.5, 3600),
 		CLI_RANGE("warmup", CLI_NUMBER, &cmp.warmup, "S", "before that (2)", 0, 3600),
 		CLI_RANGE("pause", CLI_NUMBER, &cmp.pause, "S",
-			"after that the contender is stopped so long, the load goes on (1; 0: not)", 0, 60),
+			"after that the contender is stopped so long, the load goes on (h1: 1; 0: not)", 0,
+			60),
+		CLI_STRING("client", &cmp.client_name, "KIND", "how clients come: h1, tls or h2 (h1)"),
+		CLI_RANGE("streams-per-connection", CLI_COUNT, &cmp.per_connection, "N",
+			"with h2: streams that share a connection (50)", 1, 10000),
 		CLI_RANGE("processes", CLI_COUNT, &cmp.processes, "P", "of the load (1)", 1,
 			LOAD_PROCESSES_MAX),
 		CLI_STRING("contenders", &cmp.contenders, "A,B,...",
-			"of: none sluice-copy sluice-splice nginx ..."),
+			"of: none sluice-copy sluice-splice nginx nginx-unchunked haproxy caddy h2o envoy"),
 		CLI_STRING("topology", &cmp.topology_name, "NAME",
 			"local (loopback) or remote (three network namespaces; root) (local)"),
 		CLI_SWITCH("no-pin", CLI_ON, &cmp.unpinned, "let every process run on any CPU"),
@@ -217,11 +235,15 @@ int command_compare(int argc, char **argv)
 	int err = cli_parse(&cli, argc, argv);
 
 	if (!err)
+		err = choose_client(&cmp, &cli);
+	if (!err)
 		err = choose_contenders(&cmp, &cli);
 	if (!err && topology_parse(cmp.topology_name, &remote))
 		err = cli_wrong(&cli, "topology", "local remote", cmp.topology_name);
 	if (err)
 		return err < 0 ? 2 : 0;
+	if (cmp.pause < 0)
+		cmp.pause = cmp.client->tls ? 0 : 1;
 	cmp.rounds = cmp.rounds ? cmp.rounds : cmp.quick ? 3 : 5;
 	cmp.warmup = cmp.warmup >= 0 ? cmp.warmup : cmp.quick ? 1 : 2;
 	if (cmp.seconds <= 0)

@@ -70,11 +70,25 @@ struct contest {
 	size_t count;
 };
 
+/* How clients come. */
+struct client {
+	const char *name;
+	bool tls;
+	unsigned http;
+	const char *contenders; /* when the user names none */
+	const char *about;
+};
+
+/* NULL when there is none of that name: h1 tls h2. */
+const struct client *client_find(const char *name);
+
 struct compare {
+	const struct client *client;
+	uint64_t per_connection; /* streams, with HTTP/2 */
 	uint64_t streams, size, rounds, processes;
 	double rate, seconds, warmup, pause;
 	bool quick, unpinned;
-	const char *contenders, *json_path, *sluice, *peers_dir, *topology_name;
+	const char *contenders, *json_path, *sluice, *peers_dir, *topology_name, *client_name;
 	const char *self;		      /* this program's path: the origin is one of its commands */
 	cpu_set_t contender_cpus, other_cpus; /* the same when not pinned apart */
 	bool pinned;

@@ -88,16 +88,17 @@ int compare_write_json(const struct compare *cmp, const char *path)
 	machine_describe(&m);
 	for (size_t i = 0; i < cmp->count; i++)
 		json_array_append_new(list, contest_to_json(cmp, &cmp->contests[i]));
-	o = json_pack("{s:i, s:s, s:s, s:{s:s, s:i, s:s, s:i}, s:{s:I, s:f, s:I, s:I, s:f, s:f, s:f, s:I, "
-		      "s:b, s:s}, "
-		      "s:o, s:o, s:o}",
+	o = json_pack(
+		"{s:i, s:s, s:s, s:{s:s, s:i, s:s, s:i}, s:{s:s, s:I, s:f, s:I, s:I, s:f, s:f, s:f, s:I, "
+		"s:b, s:s}, "
+		"s:o, s:o, s:o}",
 		"format", 1, "tool", "sluice-bench " SLUICE_VERSION, "when", m.when, "machine", "cpu", m.cpu,
-		"cpus", m.cpus, "kernel", m.kernel, "memory_mib", (int)m.memory_mib, "settings", "streams",
-		(json_int_t)cmp->streams, "rate", cmp->rate, "size", (json_int_t)cmp->size, "rounds",
-		(json_int_t)cmp->rounds, "seconds", cmp->seconds, "warmup", cmp->warmup, "pause", cmp->pause,
-		"load_processes", (json_int_t)cmp->processes, "pinned", (int)cmp->pinned, "topology",
-		cmp->topology_name, "units", units_to_json(), "contenders", list, "targets",
-		targets_to_json(cmp));
+		"cpus", m.cpus, "kernel", m.kernel, "memory_mib", (int)m.memory_mib, "settings", "client",
+		cmp->client->name, "streams", (json_int_t)cmp->streams, "rate", cmp->rate, "size",
+		(json_int_t)cmp->size, "rounds", (json_int_t)cmp->rounds, "seconds", cmp->seconds, "warmup",
+		cmp->warmup, "pause", cmp->pause, "load_processes", (json_int_t)cmp->processes, "pinned",
+		(int)cmp->pinned, "topology", cmp->topology_name, "units", units_to_json(), "contenders",
+		list, "targets", targets_to_json(cmp));
 	if (!o)
 		return -ENOMEM;
 	err = json_dump_file(o, path, JSON_INDENT(1) | JSON_REAL_PRECISION(8)) ? -EIO : 0;

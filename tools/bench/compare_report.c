@@ -229,6 +229,10 @@ void compare_print(FILE *to, const struct compare *cmp)
 			    : "nothing pinned");
 	fprintf(to, "%s: %s\n", cmp->topology_name, topology_about(cmp->topology_name));
 	fprintf(to, "%s, %d CPUs; %s\n", m.cpu, m.cpus, m.kernel);
+	fprintf(to, "clients: %s", cmp->client->about);
+	if (cmp->client->http == 2)
+		fprintf(to, " (%llu)", (unsigned long long)cmp->per_connection);
+	fputc('\n', to);
 	for (size_t i = 0; i < cmp->count; i++)
 		if (cmp->contests[i].version[0])
 			fprintf(to, "%s: %s\n", cmp->contests[i].peer->name, cmp->contests[i].version);

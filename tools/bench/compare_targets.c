@@ -11,28 +11,37 @@ enum target_kind {
 };
 
 struct target {
+	const char *client; /* how they came */
 	const char *of, *by, *key, *what, *unit;
 	enum target_kind kind;
 	enum metric metric;
 	double limit;
 };
 
-/* Of issue 2 (copy) and issue 3 (splice). */
+/* Of issue 2 (copy), issue 3 (splice) and issue 4 (TLS and HTTP/2). */
 static const struct target targets[] = {
-	{COPY, COMPARE_REFERENCE, "cpu_contender_to_nginx",
+	{"h1", COPY, COMPARE_REFERENCE, "cpu_contender_to_nginx",
 		"CPU per event, the relay's processes:", "of nginx's", TARGET_RATIO, METRIC_CONTENDER, 0.85},
-	{COPY, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's", TARGET_RATIO,
+	{"h1", COPY, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's", TARGET_RATIO,
 		METRIC_P50, 1},
-	{SPLICE, COMPARE_REFERENCE, "cpu_machine_above_none_to_nginx",
+	{"h1", SPLICE, COMPARE_REFERENCE, "cpu_machine_above_none_to_nginx",
 		"CPU per event, machine above none:", "of nginx's", TARGET_ABOVE_RATIO, METRIC_MACHINE, 0.75},
-	{SPLICE, COPY, "cpu_machine_above_none_to_copy", "CPU per event, machine above none:",
+	{"h1", SPLICE, COPY, "cpu_machine_above_none_to_copy", "CPU per event, machine above none:",
 		"of the copy lane's", TARGET_ABOVE_RATIO, METRIC_MACHINE, 1},
-	{SPLICE, NULL, "cpu_contender", "CPU per event, the relay's processes:", "us", TARGET_VALUE,
+	{"h1", SPLICE, NULL, "cpu_contender", "CPU per event, the relay's processes:", "us", TARGET_VALUE,
 		METRIC_CONTENDER, 0.05},
-	{SPLICE, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's", TARGET_RATIO,
+	{"h1", SPLICE, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's", TARGET_RATIO,
 		METRIC_P50, 1},
-	{SPLICE, NULL, "stopped_latency_p99", "latency while the relay is stopped, p99:", "ms", TARGET_VALUE,
-		METRIC_PAUSE_P99, 5},
+	{"h1", SPLICE, NULL, "stopped_latency_p99", "latency while the relay is stopped, p99:", "ms",
+		TARGET_VALUE, METRIC_PAUSE_P99, 5},
+	{"tls", COPY, COMPARE_REFERENCE, "cpu_contender_to_nginx",
+		"CPU per event, the relay's processes:", "of nginx's", TARGET_RATIO, METRIC_CONTENDER, 0.9},
+	{"tls", COPY, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's", TARGET_RATIO,
+		METRIC_P50, 1},
+	{"h2", COPY, COMPARE_REFERENCE, "cpu_contender_to_nginx",
+		"CPU per event, the relay's processes:", "of nginx's", TARGET_RATIO, METRIC_CONTENDER, 0.9},
+	{"h2", COPY, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's", TARGET_RATIO,
+		METRIC_P50, 1},
 };
 
 static double noise_share(const struct compare *cmp, double other, double steal)
@@ -94,7 +103,7 @@ size_t compare_judge(const struct compare *cmp, struct verdict *ret)
 				     *by = t->by ? compare_find(cmp, t->by) : NULL;
 		struct spread s;
 
-		if (!c || !measured(cmp, t, c, by, &s))
+		if (strcmp(t->client, cmp->client->name) || !c || !measured(cmp, t, c, by, &s))
 			continue;
 		ret[n++] = (struct verdict){.of = t->of,
 			.key = t->key,

@@ -2,6 +2,10 @@
 #include "base/clock.h"
 #include <stdio.h>
 
+/* What a client that may stop reading gives to a stream: RFC 9113's default, as curl and many libraries do.
+ */
+#define H2_STALL_WINDOW 65535
+
 static char scratch[65536]; /* what one read brings; a worker has one thread */
 
 void load_conn_close(struct load_conn *c)
@@ -29,11 +33,16 @@ static void conn_fail(struct load_conn *c, const char *why)
 		load_stream_fail(&c->streams[i], kept);
 }
 
+static bool uses_h2(const struct load_conn *c)
+{
+	return c->worker->settings->http == 2;
+}
+
 /* Sends what waits; an event stream's client says little, so this is short. */
 static int flush(struct load_conn *c)
 {
 	struct buf *out = &c->h2.out;
-	bool want_out;
+	bool want_out, want_in = !(c->count == 1 && c->streams->stalled && !uses_h2(c));
 
 	while (out->len) {
 		ssize_t n = wire_send(&c->wire, out->data, out->len);
@@ -45,19 +54,18 @@ static int flush(struct load_conn *c)
 		buf_drop(out, (size_t)n);
 	}
 	want_out = c->wire.want_out || (out->len && !c->wire.ssl);
-	return loop_mod(c->worker->loop, &c->source, EPOLLIN | EPOLLRDHUP | (want_out ? EPOLLOUT : 0));
-}
-
-static bool uses_h2(const struct load_conn *c)
-{
-	return c->worker->settings->http == 2;
+	return loop_mod(c->worker->loop, &c->source,
+		(want_in ? EPOLLIN | EPOLLRDHUP : 0) | (want_out ? EPOLLOUT : 0));
 }
 
 static int ask(struct load_conn *c, struct load_stream *s)
 {
 	const struct buf *request = &c->worker->request;
 	ssize_t n;
+	int err = c->worker->settings->mode == LOAD_ABORT ? worker_make_request(c->worker, s->tag) : 0;
 
+	if (err)
+		return err;
 	s->state = STREAM_HEAD;
 	if (uses_h2(c))
 		return h2_session_request(&c->h2, buf_slice(request), s, &s->id);
@@ -79,7 +87,7 @@ static void on_data(struct h2_session *h2, void *stream, struct slice body)
 	struct load_stream *s = stream;
 
 	(void)h2;
-	if (s->state == STREAM_OPEN)
+	if (s->state == STREAM_OPEN && !s->stalled)
 		load_stream_body(s, body, s->conn->read_ns);
 }
 
@@ -138,7 +146,8 @@ static int on_secure(struct load_conn *c)
 	}
 	if (c->wire.ssl && wire_http(&c->wire) != 2)
 		return -EPROTONOSUPPORT;
-	err = h2_session_init(&c->h2, &h2_calls, H2_STREAM_WINDOW);
+	err = h2_session_init(&c->h2, &h2_calls,
+		c->worker->settings->mode == LOAD_STALL ? H2_STALL_WINDOW : H2_STREAM_WINDOW);
 	c->state = LOAD_CONN_SETTINGS;
 	return err ? err : flush(c);
 }
@@ -165,7 +174,7 @@ static const char *on_bytes_h1(struct load_conn *c, const char *p, size_t n)
 	struct load_stream *s = c->streams;
 	struct response *r = &c->response;
 
-	while (n && s->state != STREAM_OVER) {
+	while (n && s->state < STREAM_CLOSED) {
 		struct slice body;
 		size_t used = response_next(r, p, n, &body);
 
@@ -177,6 +186,8 @@ static const char *on_bytes_h1(struct load_conn *c, const char *p, size_t n)
 		}
 		if (s->state == STREAM_OPEN)
 			load_stream_body(s, body, c->read_ns);
+		if (s->state == STREAM_CLOSED)
+			return NULL;
 		if (r->state == RESPONSE_END)
 			return "a stream came to its end";
 		p += used;
@@ -226,6 +237,11 @@ static void on_ready(struct source *source, uint32_t events)
 	struct load_conn *c = container_of(source, struct load_conn, source);
 
 	(void)events;
+	if (c->count == 1 && c->streams->stalled && !uses_h2(c)) {
+		/* Nothing else is asked for: the relay has ended it. */
+		conn_fail(c, "a stream that stopped reading was ended");
+		return;
+	}
 	if (c->state == LOAD_CONN_CONNECT) {
 		int err = 0;
 		socklen_t n = sizeof(err);
@@ -278,12 +294,35 @@ void load_conn_give_up(struct load_conn *c, struct load_stream *s, const char *w
 	load_stream_fail(s, why);
 }
 
+void load_conn_drop(struct load_conn *c, struct load_stream *s)
+{
+	s->state = STREAM_CLOSED;
+	if (!uses_h2(c)) {
+		load_conn_close(c);
+		return;
+	}
+	/* An error here is a connection that failed meanwhile; its streams are told elsewhere. */
+	if (c->state == LOAD_CONN_UP && !h2_session_cancel(&c->h2, s->id) && flush(c))
+		conn_fail(c, "a connection failed when a stream was cancelled");
+}
+
+void load_conn_stall(struct load_conn *c, struct load_stream *s)
+{
+	s->stalled = true;
+	if (uses_h2(c))
+		h2_session_stall(&c->h2, s->id);
+	else if (c->state == LOAD_CONN_UP && flush(c))
+		conn_fail(c, "a connection failed when it was to be read no more");
+}
+
 int load_conn_want(struct load_conn *c, struct load_stream *s)
 {
 	int err;
 
 	s->state = STREAM_WAIT;
 	s->begin_ns = clock_mono_ns();
+	if (c->worker->settings->mode == LOAD_SETUP && !uses_h2(c) && c->state == LOAD_CONN_OVER)
+		c->state = LOAD_CONN_IDLE;
 	switch (c->state) {
 	case LOAD_CONN_IDLE:
 		err = conn_begin(c);

@@ -31,18 +31,23 @@ static void child_run(struct load_job *job, unsigned index, pid_t parent)
 int load_job_start(const struct load_settings *settings, struct load_job **ret)
 {
 	struct load_job *job = calloc(1, sizeof(*job));
-	size_t n = settings->processes;
+	size_t n = settings->processes, workers_size;
 	pid_t parent = getpid();
 
 	if (!job)
 		return -ENOMEM;
 	job->settings = *settings;
-	job->shared_size = sizeof(*job->shared) + n * sizeof(job->shared->workers[0]);
+	workers_size = sizeof(*job->shared) + n * sizeof(job->shared->workers[0]);
+	job->shared_size = workers_size;
+	if (settings->mode == LOAD_ABORT)
+		job->shared_size += settings->streams * sizeof(*job->shared->aborts);
 	job->shared = mmap(NULL, job->shared_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (job->shared == MAP_FAILED) {
 		free(job);
 		return -ENOMEM;
 	}
+	/* The same address in every process: they are forks. */
+	job->shared->aborts = (_Atomic uint64_t *)((char *)job->shared + workers_size);
 	for (unsigned i = 0; i < n; i++) {
 		pid_t pid = fork();
 
@@ -134,6 +139,8 @@ static void add_up(struct load_result *sum, const struct load_result *one)
 	sum->repeated += one->repeated;
 	sum->damaged += one->damaged;
 	sum->comments += one->comments;
+	sum->setups += one->setups;
+	sum->cut += one->cut;
 	if (one->open_first_ns && (!sum->open_first_ns || one->open_first_ns < sum->open_first_ns))
 		sum->open_first_ns = one->open_first_ns;
 	sum->open_last_ns = MAX(sum->open_last_ns, one->open_last_ns);
@@ -143,6 +150,13 @@ static void add_up(struct load_result *sum, const struct load_result *one)
 	hist_merge(&sum->pause, &one->pause);
 	if (!sum->why[0])
 		memcpy(sum->why, one->why, sizeof(sum->why));
+}
+
+uint64_t load_job_aborted(const struct load_job *job, uint64_t tag)
+{
+	return job->settings.mode == LOAD_ABORT && tag && tag <= job->settings.streams
+		       ? job->shared->aborts[tag - 1]
+		       : 0;
 }
 
 int load_job_finish(struct load_job *job, struct load_result *ret)

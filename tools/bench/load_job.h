@@ -12,7 +12,17 @@
 #define LOAD_PROCESSES_MAX 64
 #define LOAD_DRAIN_NS	   1000000000ULL /* events sent within the window may still arrive so long after it */
 
+/* What the streams do once they are open. */
+enum load_mode {
+	LOAD_WATCH, /* read */
+	LOAD_SETUP, /* close when the head is there, and open anew: `streams` at a time, without end */
+	LOAD_ABORT, /* read; within the window each is closed once, evenly over it */
+	LOAD_STALL, /* read; when the window opens, the first `stalled` of them stop reading */
+};
+
 struct load_settings {
+	enum load_mode mode;
+	uint64_t stalled; /* LOAD_STALL */
 	struct net_url to;
 	unsigned http;		 /* 1, or 2: over TLS by ALPN, else with prior knowledge */
 	uint64_t per_connection; /* streams on one connection, at most; 1 with HTTP/1.1 */
@@ -24,15 +34,17 @@ struct load_settings {
 
 /* What one process found, or all of them. Written by one process. */
 struct load_result {
-	uint64_t opened;		      /* streams with a 200 head of an event stream */
-	uint64_t failed;		      /* streams without */
-	uint64_t ended;			      /* opened streams that ended before the run did */
-	uint64_t silent;		      /* opened streams without any event in the window */
-	uint64_t events;		      /* arrived within the window: what CPU time is divided by */
-	uint64_t bytes;			      /* payload of those */
-	uint64_t lost, repeated;	      /* by sequence numbers, over the whole run */
-	uint64_t damaged;		      /* events whose lines contradict each other */
-	uint64_t comments;		      /* heartbeats and the like */
+	uint64_t opened;	 /* streams with a 200 head of an event stream */
+	uint64_t failed;	 /* streams without */
+	uint64_t ended;		 /* opened streams that ended before the run did */
+	uint64_t silent;	 /* opened streams without any event in the window */
+	uint64_t events;	 /* arrived within the window: what CPU time is divided by */
+	uint64_t bytes;		 /* payload of those */
+	uint64_t lost, repeated; /* by sequence numbers, over the whole run */
+	uint64_t damaged;	 /* events whose lines contradict each other */
+	uint64_t comments;	 /* heartbeats and the like */
+	uint64_t setups;	 /* LOAD_SETUP: heads that came within the window */
+	uint64_t cut; /* LOAD_STALL: streams that stopped reading and whose connection the relay ended */
 	uint64_t open_first_ns, open_last_ns; /* first connect and last head */
 	struct hist latency; /* of the events *sent* within the window: none is left out for being late */
 	struct hist head;    /* from wanting a stream to its complete response head: with a connection of
@@ -52,7 +64,8 @@ struct load_worker {
 struct load_shared {
 	_Atomic uint64_t start_ns, stop_ns; /* the window; both 0 until it is known */
 	_Atomic uint64_t pause_start_ns, pause_stop_ns;
-	_Atomic bool quit; /* the run is over before any window was opened */
+	_Atomic uint64_t *aborts; /* LOAD_ABORT: when stream N was closed, at N - 1 */
+	_Atomic bool quit;	  /* the run is over before any window was opened */
 	struct load_worker workers[];
 };
 
@@ -71,6 +84,8 @@ must_check int load_job_check(struct load_job *job);
 void load_job_measure(struct load_job *job, double seconds);
 /* Opens the second window now, for `seconds`; only for a job that was started with `pause`. */
 void load_job_pause(struct load_job *job, double seconds);
+/* LOAD_ABORT: when the stream that asked with tag=`tag` was closed; 0: not. */
+uint64_t load_job_aborted(const struct load_job *job, uint64_t tag);
 /* Waits for the processes to end by themselves and adds up. Negative errno; *ret is large: not for the stack.
  */
 must_check int load_job_finish(struct load_job *job, struct load_result *ret);

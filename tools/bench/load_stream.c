@@ -12,15 +12,43 @@ void load_stream_fail(struct load_stream *s, const char *why)
 	struct worker *w = s->conn->worker;
 	uint8_t was = s->state;
 
-	if (was == STREAM_IDLE || was == STREAM_OVER)
+	if (was == STREAM_IDLE || was == STREAM_CLOSED || was == STREAM_OVER)
 		return;
-	worker_note(w, why);
 	s->state = STREAM_OVER;
+	if (s->stalled) {
+		w->result->cut++;
+		return;
+	}
+	worker_note(w, why);
 	if (was == STREAM_OPEN) {
 		w->result->ended++;
 		return;
 	}
 	w->result->failed++;
+	if (w->settings->mode == LOAD_SETUP && s->window_events)
+		return; /* it settled with its first head */
+	settled(w);
+	worker_open_more(w);
+}
+
+/* A stream of LOAD_SETUP has got its head. It settles with the first, so that the window can open. */
+static void on_setup(struct load_stream *s, uint64_t now)
+{
+	struct worker *w = s->conn->worker;
+	struct load_result *r = w->result;
+	uint64_t start = w->shared->start_ns, stop = w->shared->stop_ns;
+	bool first = !s->window_events++;
+
+	s->state = STREAM_CLOSED;
+	r->open_last_ns = now;
+	if (start && now >= start && now < stop) {
+		r->setups++;
+		hist_add(&r->head, now - s->begin_ns);
+	}
+	worker_again(w, s);
+	if (!first)
+		return;
+	r->opened++;
 	settled(w);
 	worker_open_more(w);
 }
@@ -36,6 +64,10 @@ void load_stream_head(struct load_stream *s, unsigned status, bool event_stream,
 		snprintf(why, sizeof(why), "the answer was %u%s", status,
 			event_stream ? "" : ", not text/event-stream");
 		load_stream_fail(s, why);
+		return;
+	}
+	if (w->settings->mode == LOAD_SETUP) {
+		on_setup(s, now);
 		return;
 	}
 	s->state = STREAM_OPEN;

@@ -50,6 +50,60 @@ static void check_ramp(struct worker *w, uint64_t now)
 	}
 }
 
+void worker_again(struct worker *w, struct load_stream *s)
+{
+	s->next_again = w->again_list;
+	w->again_list = s;
+	task_defer(w->loop, &w->again);
+}
+
+static void on_again(struct task *t)
+{
+	struct worker *w = container_of(t, struct worker, again);
+	struct load_stream *s = w->again_list;
+
+	w->again_list = NULL;
+	while (s) {
+		struct load_stream *next = s->next_again;
+		int err;
+
+		load_conn_drop(s->conn, s);
+		err = load_conn_want(s->conn, s);
+		if (err)
+			load_stream_fail(s, load_conn_error(err));
+		s = next;
+	}
+}
+
+/* Closes or stops as many streams as should have been by now. */
+static void change_streams(struct worker *w, uint64_t now, uint64_t start, uint64_t stop)
+{
+	const struct load_settings *set = w->settings;
+	uint64_t due = 0;
+
+	if (set->mode == LOAD_ABORT && start)
+		due = now >= stop
+			      ? w->count
+			      : (uint64_t)((double)w->count * (double)(now - start) / (double)(stop - start));
+	else if (set->mode == LOAD_STALL && start)
+		due = set->stalled * (w->first + w->count) / set->streams -
+		      set->stalled * w->first / set->streams;
+	for (; w->changed < MIN(due, w->next); w->changed++) {
+		/* Stopped streams lie among reading ones, on their connections too. */
+		uint64_t at = set->mode == LOAD_STALL ? w->changed * w->count / due : w->changed;
+		struct load_stream *s = &w->streams[at];
+
+		if (s->state != STREAM_OPEN)
+			continue;
+		if (set->mode == LOAD_STALL) {
+			load_conn_stall(s->conn, s);
+			continue;
+		}
+		w->shared->aborts[s->tag - 1] = clock_mono_ns();
+		load_conn_drop(s->conn, s);
+	}
+}
+
 static void on_check(struct timer *t)
 {
 	struct worker *w = container_of(t, struct worker, check);
@@ -61,6 +115,7 @@ static void on_check(struct timer *t)
 		return;
 	}
 	check_ramp(w, now);
+	change_streams(w, now, w->shared->start_ns, stop);
 	timer_in(w->loop, t, CHECK_MS);
 }
 
@@ -74,7 +129,7 @@ static void sum_up(struct worker *w)
 		r->lost += s->sequence.lost;
 		r->repeated += s->sequence.repeated;
 		r->comments += s->events.comments;
-		if (s->state == STREAM_OPEN && !s->window_events)
+		if (s->state == STREAM_OPEN && !s->stalled && !s->window_events)
 			r->silent++;
 	}
 	for (uint64_t i = 0; i < w->conn_count; i++)
@@ -95,15 +150,21 @@ static void choose_source(struct worker *w, unsigned index)
 	w->source = &w->source_address;
 }
 
-static int make_request(struct worker *w)
+int worker_make_request(struct worker *w, uint64_t tag)
 {
-	const struct load_settings *set = w->settings;
+	const struct net_url *to = &w->settings->to;
+	char path[sizeof(to->path) + 32], *p = path;
 
-	if (set->http == 2)
-		return h2_request_block(&w->request, set->to.tls, set->to.host, set->to.path);
+	snprintf(path, sizeof(path), "%s", to->path);
+	if (tag)
+		snprintf(
+			p + strlen(p), 32, "%ctag=%llu", strchr(p, '?') ? '&' : '?', (unsigned long long)tag);
+	w->request.len = 0;
+	if (w->settings->http == 2)
+		return h2_request_block(&w->request, to->tls, to->host, path);
 	return buf_printf(&w->request,
 		"GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n\r\n",
-		set->to.path, set->to.host);
+		path, to->host);
 }
 
 /* Streams are dealt out to the connections beforehand, as evenly as it goes. */
@@ -124,8 +185,10 @@ static int make_streams(struct worker *w)
 			.streams = w->streams + from,
 			.count = (uint32_t)(to - from),
 			.source.fd = -1};
-		for (uint64_t k = from; k < to; k++)
+		for (uint64_t k = from; k < to; k++) {
 			w->streams[k].conn = c;
+			w->streams[k].tag = w->first + k + 1;
+		}
 	}
 	return 0;
 }
@@ -137,6 +200,7 @@ static int run(struct worker *w)
 	if (err)
 		return err;
 	timer_init(&w->check, on_check);
+	task_init(&w->again, on_again);
 	timer_in(w->loop, &w->check, CHECK_MS);
 	worker_open_more(w);
 	err = loop_run(w->loop);
@@ -153,11 +217,12 @@ int load_worker_run(const struct load_settings *settings, unsigned index, struct
 
 	w.result = &w.mine->result;
 	w.count = share + (index < settings->streams % settings->processes ? 1 : 0);
+	w.first = share * index + MIN((uint64_t)index, settings->streams % settings->processes);
 	choose_source(&w, index);
 	err = make_streams(&w);
 	net_raise_fd_limit(w.conn_count + 64);
 	if (!err)
-		err = make_request(&w);
+		err = worker_make_request(&w, 0);
 	if (!err && settings->to.tls)
 		err = wire_client_context(settings->http, &w.tls);
 	if (!err)

@@ -15,6 +15,7 @@ enum stream_state {
 	STREAM_WAIT, /* for its connection */
 	STREAM_HEAD, /* asked, waits for the response head */
 	STREAM_OPEN,
+	STREAM_CLOSED, /* by us, as the mode wants it */
 	STREAM_OVER
 };
 
@@ -24,8 +25,11 @@ struct load_stream {
 	uint64_t window_events;
 	struct events events;
 	struct sequence sequence;
-	uint32_t id;   /* of HTTP/2 */
-	uint8_t state; /* enum stream_state */
+	struct load_stream *next_again; /* of the worker's list */
+	uint64_t tag;			/* among all processes' streams, from 1 */
+	uint32_t id;			/* of HTTP/2 */
+	uint8_t state;			/* enum stream_state */
+	bool stalled;			/* reads no more */
 };
 
 enum conn_state {
@@ -53,6 +57,8 @@ struct load_conn {
 struct worker {
 	struct loop *loop;
 	struct timer check;
+	struct task again;		/* opens the streams of the list below anew */
+	struct load_stream *again_list; /* LOAD_SETUP: closed in this turn */
 	struct load_shared *shared;
 	struct load_worker *mine;
 	struct load_result *result;
@@ -64,15 +70,21 @@ struct worker {
 	struct load_stream *streams;
 	struct load_conn *conns;
 	uint64_t count, conn_count;
-	uint64_t next; /* the next stream to open */
+	uint64_t first; /* streams of the processes before this one */
+	uint64_t next;	/* the next stream to open */
 	uint64_t opening;
-	uint64_t oldest; /* no stream before it is still opening */
-	bool ramping;	 /* worker_open_more() is at work up the stack */
+	uint64_t changed; /* LOAD_ABORT, LOAD_STALL: streams that were closed or stopped so far */
+	uint64_t oldest;  /* no stream before it is still opening */
+	bool ramping;	  /* worker_open_more() is at work up the stack */
 };
 
 /* load_worker.c */
 /* Begins the next streams, as many as may be under way at once. */
 void worker_open_more(struct worker *w);
+/* LOAD_SETUP: the stream has done its part; it is closed and opened anew at the end of this turn. */
+void worker_again(struct worker *w, struct load_stream *s);
+/* (Re)builds w->request; `tag` > 0 goes into its query. -ENOMEM. */
+must_check int worker_make_request(struct worker *w, uint64_t tag);
 /* Keeps the first reason for the report. */
 void worker_note(struct worker *w, const char *why);
 
@@ -83,6 +95,10 @@ must_check int load_conn_want(struct load_conn *c, struct load_stream *s);
 const char *load_conn_error(int err);
 /* Gives up a stream whose head did not come: its connection too, when that is its own. */
 void load_conn_give_up(struct load_conn *c, struct load_stream *s, const char *why);
+/* Closes the stream by ourselves, and its connection when that is its own. */
+void load_conn_drop(struct load_conn *c, struct load_stream *s);
+/* Reads no more of this stream; of its connection neither, when that is its own. */
+void load_conn_stall(struct load_conn *c, struct load_stream *s);
 /* Closes the socket and frees; streams are not told. Legal at any time. */
 void load_conn_close(struct load_conn *c);
 

@@ -55,6 +55,7 @@ static void origin_done(struct origin *o)
 	loop_free(o->loop);
 	buf_reset(&o->out);
 	wire_context_free(&o->tls);
+	free(o->closes);
 }
 
 /* The certificate of `pem`, or one that is made for this run. */
@@ -127,9 +128,8 @@ int command_origin(int argc, char **argv)
 		CLI_RANGE("retry", CLI_COUNT, &set->retry_ms, "MS", "the first event says retry: MS", 0, 1e9),
 	};
 	const struct cli cli = {"origin",
-		"an event source: /events?rate=&size=&n=&retry=&burst=&silent=&jitter=&chunked=, a page at "
-		"/, /json, "
-		"/echo, /healthz",
+		"an event source: /events?rate=&size=&n=&retry=&burst=&silent=&jitter=&chunked=&tag=, a page "
+		"at /, /json, /closes, /echo, /healthz",
 		options, ARRAY_LEN(options)};
 	int err;
 

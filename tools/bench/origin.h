@@ -28,6 +28,13 @@ struct stream_settings {
 	bool chunked;	   /* else the end of the connection ends the stream */
 };
 
+#define ORIGIN_CLOSES_MAX 65536
+
+/* When a stream was over that its client had asked for with tag=N, N > 0. */
+struct origin_close {
+	uint64_t tag, t_ns;
+};
+
 struct origin {
 	struct loop *loop;
 	struct signals signals;
@@ -42,6 +49,8 @@ struct origin {
 	uint64_t events;  /* sent since the start */
 	uint64_t skipped; /* ticks of streams whose client was ORIGIN_PENDING_MAX behind, or that came a
 			     second late */
+	struct origin_close *closes; /* of streams with a tag, in their order; ORIGIN_CLOSES_MAX of them */
+	size_t close_count;
 	struct hist late; /* how late after its time each event left, since the last reset */
 };
 
@@ -60,6 +69,7 @@ struct stream {
 	uint64_t interval_ns;
 	uint64_t seq; /* of the next event */
 	uint64_t sent;
+	uint64_t tag; /* 0: none */
 	bool on;
 };
 

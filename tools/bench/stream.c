@@ -139,6 +139,7 @@ void stream_start(struct conn *c, const struct request *r)
 
 	*s = (struct stream){.tick.on_due = on_due, .set = o->settings, .seq = r->last_event_id + 1};
 	settings_from_query(&s->set, r->query);
+	query_count(r->query, SLICE("tag"), 1e15, &s->tag);
 	if (r->minor == 0)
 		s->set.chunked = false;
 	if (!s->set.chunked)
@@ -158,6 +159,14 @@ void stream_start(struct conn *c, const struct request *r)
 	set_next(c);
 }
 
+static void note_close(struct origin *o, uint64_t tag)
+{
+	if (!o->closes)
+		o->closes = calloc(ORIGIN_CLOSES_MAX, sizeof(*o->closes));
+	if (o->closes && o->close_count < ORIGIN_CLOSES_MAX)
+		o->closes[o->close_count++] = (struct origin_close){tag, clock_mono_ns()};
+}
+
 void stream_stop(struct conn *c)
 {
 	struct stream *s = &c->stream;
@@ -166,5 +175,7 @@ void stream_stop(struct conn *c)
 		return;
 	s->on = false;
 	c->origin->streams--;
+	if (s->tag)
+		note_close(c->origin, s->tag);
 	ticks_clear(&c->origin->ticks, &s->tick);
 }

@@ -153,7 +153,12 @@ static void assert_verdict(
 static void test_targets_are_judged(void **state)
 {
 	static struct contest c[4];
-	struct compare cmp = {.streams = 1000, .rate = 40, .pause = 1, .contests = c, .count = 4};
+	struct compare cmp = {.client = client_find("h1"),
+		.streams = 1000,
+		.rate = 40,
+		.pause = 1,
+		.contests = c,
+		.count = 4};
 	struct run *splice = &c[2].runs[0];
 
 	(void)state;
@@ -182,10 +187,31 @@ static void test_targets_are_judged(void **state)
 	assert_verdict(&cmp, "sluice-splice", "stopped_latency_p99", 1, false);
 }
 
+/* Issue 4's targets are judged when clients come over TLS, and issue 2's are not. */
+static void test_targets_depend_on_the_clients(void **state)
+{
+	static struct contest c[2];
+	struct compare cmp = {
+		.client = client_find("h2"), .streams = 1000, .rate = 40, .contests = c, .count = 2};
+
+	(void)state;
+	c[0].peer = peer_find(SLICE("sluice-copy"));
+	c[1].peer = peer_find(SLICE("nginx"));
+	for (size_t i = 0; i < 2; i++) {
+		c[i].count = 1;
+		c[i].runs[0].values[METRIC_CONTENDER] = i ? 10 : 8.8;
+		c[i].runs[0].values[METRIC_P50] = i ? 100 : 101;
+	}
+	assert_verdict(&cmp, "sluice-copy", "cpu_contender_to_nginx", 0.88, true); /* 0.85 is of plaintext */
+	assert_verdict(&cmp, "sluice-copy", "latency_p50_to_nginx", 1.01, false);
+	assert_null(client_find("h3"));
+}
+
 static void test_targets_need_their_runs(void **state)
 {
 	static struct contest c[4];
-	struct compare cmp = {.streams = 1000, .rate = 40, .contests = c, .count = 4};
+	struct compare cmp = {
+		.client = client_find("h1"), .streams = 1000, .rate = 40, .contests = c, .count = 4};
 
 	(void)state;
 	contest_of(&c[0], "none", 16, 0, 11, 0);
@@ -230,13 +256,23 @@ static void test_a_group_is_stopped(void **state)
 
 static void test_peer_texts(void **state)
 {
-	const struct peer_vars vars = {"1.2.3.4:5", "6.7.8.9:10", "/d", "/d/c", "/s", "i"};
+	struct peer_vars vars = {.listen = "1.2.3.4:5",
+		.origin = "6.7.8.9:10",
+		.dir = "/d",
+		.conf = "/d/c",
+		.cert = "/d/p",
+		.sluice = "/s",
+		.instance = "i"};
 	_cleanup_buf_ struct buf out = {0};
+	const char *const marked[] = {"a", "@PLAIN@plain", "@TLS@cert=@CERT@", NULL};
 	char *argv[PEER_ARGS_MAX] = {NULL};
 
 	(void)state;
 	assert_int_equal(peer_expand(SLICE("a @LISTEN@ b @ORIGIN@@DIR@."), &vars, &out), 0);
 	assert_true(slice_eq(buf_slice(&out), SLICE("a 1.2.3.4:5 b 6.7.8.9:10/d.")));
+	out.len = 0;
+	assert_int_equal(peer_expand(SLICE("@LISTEN_HOST@ @ORIGIN_PORT@ a@@b"), &vars, &out), 0);
+	assert_true(slice_eq(buf_slice(&out), SLICE("1.2.3.4 10 a@b")));
 	assert_int_equal(peer_expand(SLICE("a @NOBODY@"), &vars, &out), -EINVAL);
 	assert_int_equal(peer_expand(SLICE("a @LISTEN"), &vars, &out), -EINVAL);
 	assert_int_equal(peer_argv(peer_find(SLICE("nginx"))->argv, &vars, argv), 0);
@@ -245,6 +281,17 @@ static void test_peer_texts(void **state)
 	peer_argv_free(argv);
 	assert_null(argv[0]);
 	assert_null(peer_find(SLICE("ngin")));
+
+	assert_int_equal(peer_argv(marked, &vars, argv), 0);
+	assert_string_equal(argv[0], "a");
+	assert_string_equal(argv[1], "plain");
+	assert_null(argv[2]);
+	peer_argv_free(argv);
+	vars.tls = true;
+	assert_int_equal(peer_argv(marked, &vars, argv), 0);
+	assert_string_equal(argv[1], "cert=/d/p");
+	assert_null(argv[2]);
+	peer_argv_free(argv);
 }
 
 static void test_urls_and_addresses(void **state)
@@ -322,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_above_ratio),
 		cmocka_unit_test(test_targets_are_judged),
 		cmocka_unit_test(test_targets_need_their_runs),
+		cmocka_unit_test(test_targets_depend_on_the_clients),
 		cmocka_unit_test(test_a_group_is_stopped),
 		cmocka_unit_test(test_peer_texts),
 		cmocka_unit_test(test_urls_and_addresses),
