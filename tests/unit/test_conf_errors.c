@@ -309,7 +309,8 @@ static void test_many_at_once(void **state)
 			       "  heartbeat: 5\n"
 			       "lane: fast\n"),
 		"t.yaml:1: workers: a number from 1 to 1024, or auto, found \"many\"\n"
-		"t.yaml:6: upstreams[0].colour: no such key, allowed are name, servers, balance, header, "
+		"t.yaml:6: upstreams[0].colour: no such key, allowed are name, servers, tls, balance, "
+		"header, "
 		"cookie, health, keepalive, "
 		"keepalive_timeout, host, path_prefix\n"
 		"t.yaml:8: routes[0].path: a path that begins with '/', without query, found \"a\"\n"

@@ -25,18 +25,23 @@ static void test_loads(void **state)
 	struct settings *s = example();
 
 	(void)state;
-	assert_int_equal(s->nlisteners, 3);
-	assert_int_equal(s->nupstreams, 4);
+	assert_int_equal(s->nlisteners, 4);
+	assert_int_equal(s->nupstreams, 5);
 	assert_int_equal(s->nroutes, 5);
 	assert_int_equal(s->ntrusted, 3);
 	assert_string_equal(s->access_log, "/var/log/sluice/access.log");
 	assert_int_equal(s->upstreams[1].nservers, 3);
 	assert_true(s->upstreams[1].health.on);
 	assert_false(s->upstreams[0].health.on);
-	assert_int_equal(s->upstreams[2].balance, BALANCE_HASH);
-	assert_int_equal(s->upstreams[3].balance, BALANCE_STICKY);
+	assert_int_equal(s->upstreams[3].balance, BALANCE_HASH);
+	assert_int_equal(s->upstreams[4].balance, BALANCE_STICKY);
 	assert_int_equal(s->routes[0].request_edits.n, 2);
 	assert_string_equal(s->routes[4].name, "everything else");
+	assert_int_equal(s->listeners[2].tls->ncertificates, 2);
+	assert_null(s->listeners[2].tls->certificates[1].key);
+	assert_int_equal(s->listeners[2].tls->client_certificates, CLIENT_CERTS_REQUEST);
+	assert_int_equal(s->listeners[2].tls->handshake_ms, 10000);
+	assert_true(s->upstreams[2].tls->verify);
 	settings_unref(s);
 }
 

@@ -88,6 +88,7 @@ static void test_targets(void **state)
 	} cases[] = {{"http://localhost:4000", "localhost", 4000, NULL},
 		{"http://localhost", "localhost", 80, NULL}, {"HTTP://localhost/", "localhost", 80, NULL},
 		{"http://10.0.0.1:1/a/b/", "10.0.0.1", 1, "/a/b"}, {"http://[::1]", "::1", 80, NULL},
+		{"https://localhost", "localhost", 443, NULL}, {"HTTPS://a:8443/x", "a", 8443, "/x"},
 		{"http://[2001:db8::1]:8080/x", "2001:db8::1", 8080, "/x"}};
 
 	(void)state;
@@ -106,17 +107,16 @@ static void test_targets(void **state)
 	}
 }
 
-#define TO "--to: http://HOST[:PORT][/PREFIX], found "
+#define TO "--to: http:// or https://HOST[:PORT][/PREFIX], found "
 
 static void test_bad_targets(void **state)
 {
 	static const struct {
 		const char *to, *told;
-	} cases[] = {{NULL, TO "no such flag\n"}, {"", TO "\"\" (no http://)\n"},
-		{"localhost:80", TO "\"localhost:80\" (no http://)\n"},
-		{"https://a", TO "\"https://a\" (TLS to upstreams is not there yet: only http://)\n"},
-		{"HTTPS://a", TO "\"HTTPS://a\" (TLS to upstreams is not there yet: only http://)\n"},
-		{"http://", TO "\"http://\" (no host)\n"}, {"http:///a", TO "\"http:///a\" (no host)\n"},
+	} cases[] = {{NULL, TO "no such flag\n"}, {"", TO "\"\" (no http:// or https://)\n"},
+		{"localhost:80", TO "\"localhost:80\" (no http:// or https://)\n"},
+		{"https://", TO "\"https://\" (no host)\n"}, {"http://", TO "\"http://\" (no host)\n"},
+		{"http:///a", TO "\"http:///a\" (no host)\n"},
 		{"http://u:p@a", TO "\"http://u:p@a\" (no user may be named)\n"},
 		{"http://a?x", TO "\"http://a?x\" (no query and no fragment may follow)\n"},
 		{"http://a/#x", TO "\"http://a/#x\" (no query and no fragment may follow)\n"},
@@ -170,7 +170,7 @@ static void test_every_flag_is_named(void **state)
 			     .heartbeat = "soon",
 			     .access_log = "here",
 			     .log_level = "loud"},
-		TO "\"ftp://a\" (no http://)\n"
+		TO "\"ftp://a\" (no http:// or https://)\n"
 		   "--listen: IP:PORT (127.0.0.1:8080, \"[::]:8080\") or unix:/path, found \"localhost\"\n"
 		   "--instance: 1 to 31 letters, digits, '.', '_' and '-', not with '.' or '-' first, found "
 		   "\"a/b\"\n"

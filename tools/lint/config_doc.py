@@ -19,7 +19,8 @@ EXAMPLE = "conf/sluice.yaml.example"
 
 # Heading of each section in the documents.
 HEADINGS = {
-    "top": "The top", "log": "log", "client": "client", "listener": "listeners", "upstream": "upstreams",
+    "top": "The top", "log": "log", "client": "client", "tls": "tls", "certificate": "certificates",
+    "listener_tls": "TLS of a listener", "upstream_tls": "TLS of an upstream", "listener": "listeners", "upstream": "upstreams",
     "server": "servers", "health": "health", "route": "routes", "timeouts": "timeouts", "slow": "slow", "edit": "headers",
 }
 DURATION = [("d", 86400000), ("h", 3600000), ("m", 60000), ("s", 1000), ("ms", 1)]
@@ -93,7 +94,7 @@ def in_unit(value, units):
 def allowed_cell(row):
     """What the third column must say; free for texts."""
     if row.type == "C":
-        return re.sub(r"[\w-]+(?=,| or|$)|(?<= or )[\w-]+", r"`\g<0>`", row.choices)
+        return re.sub(r"[\w.-]+(?=,| or|$)|(?<= or )[\w.-]+", r"`\g<0>`", row.choices)
     if row.type != "N":
         return "–"
     units = {"DURATION": DURATION, "SIZE": SIZE}.get(row.kind)

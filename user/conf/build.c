@@ -13,11 +13,44 @@ unsigned build_cpu_count(void)
 	return (unsigned)MAX(1, CPU_COUNT(&set));
 }
 
+static int build_listener_tls(const struct raw_listener_tls *raw, struct listener_settings *l)
+{
+	struct tls_listener_settings *t;
+	int err;
+
+	if (!raw)
+		return 0;
+	l->tls = t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	err = section_apply(SECTION_listener_tls, raw, t);
+	if (t->profile == TLS_MODERN)
+		t->min_version = TLS_1_3;
+	if (err || !raw->certificates_count)
+		return err;
+	t->certificates = calloc(raw->certificates_count, sizeof(*t->certificates));
+	if (!t->certificates)
+		return -ENOMEM;
+	t->ncertificates = raw->certificates_count;
+	for (size_t i = 0; i < t->ncertificates && !err; i++)
+		err = section_apply(SECTION_certificate, &raw->certificates[i], &t->certificates[i]);
+	return err;
+}
+
 static int build_listener(const struct raw_listener *raw, struct listener_settings *l)
 {
 	int err = section_apply(SECTION_listener, raw, l);
 
+	err = err ? err : build_listener_tls(raw->tls, l);
 	return err ? err : address_parse(slice_of(l->listen), &l->addr);
+}
+
+static int build_upstream_tls(const struct raw_upstream_tls *raw, struct upstream_settings *u)
+{
+	if (!raw)
+		return 0;
+	u->tls = calloc(1, sizeof(*u->tls));
+	return u->tls ? section_apply(SECTION_upstream_tls, raw, u->tls) : -ENOMEM;
 }
 
 static int build_server(const struct raw_server *raw, struct server_settings *s)
@@ -71,6 +104,7 @@ static int build_upstream(const struct raw_upstream *raw, struct upstream_settin
 	int err = section_apply(SECTION_upstream, raw, u);
 
 	err = err ? err : build_health(raw->health, &u->health);
+	err = err ? err : build_upstream_tls(raw->tls, u);
 	err = err ? err : build_path_prefix(raw->path_prefix, &u->path_prefix);
 	if (err)
 		return err;
@@ -115,6 +149,7 @@ static int build_top(const struct raw_top *raw, struct settings *s)
 
 	err = err ? err : section_apply(SECTION_log, raw->log, s);
 	err = err ? err : section_apply(SECTION_client, raw->client, s);
+	err = err ? err : section_apply(SECTION_tls, raw->tls, s);
 	if (err)
 		return err;
 	if (!s->workers)

@@ -83,8 +83,7 @@ void entry_mistake(const struct entry *e, const char *key, const char *fmt, ...)
 	free(what);
 }
 
-/* A required key that is not there. False when the entry is no mapping: then that was the mistake. */
-static bool require(const struct entry *e, const char *key, const char *what)
+bool entry_require(const struct entry *e, const char *key, const char *what)
 {
 	if (!e->map || e->map->type != YAML_MAPPING_NODE)
 		return false;
@@ -115,7 +114,8 @@ static void check_listener(const struct entry *top, size_t i)
 	struct entry e = entry_of(top, SECTION_listener, "listeners", i);
 	struct sockaddr_any addr, other;
 
-	if (!require(&e, "listen", "an address to listen on") ||
+	cross_check_listener_tls(&e);
+	if (!entry_require(&e, "listen", "an address to listen on") ||
 		address_parse(entry_text(&e, "listen"), &addr) < 0)
 		return;
 	if (addr.sa.sa_family != AF_UNIX && entry_has(&e, "mode"))
@@ -172,7 +172,7 @@ static void check_servers(const struct entry *upstream)
 	for (size_t i = 0; i < entry_count(upstream, "servers"); i++) {
 		struct entry e = entry_of(upstream, SECTION_server, "servers", i);
 
-		if (require(&e, "address", "the server's address") &&
+		if (entry_require(&e, "address", "the server's address") &&
 			repeated(upstream, &e, "servers", i, "address", &line))
 			entry_mistake(&e, "address",
 				"a server once (weight makes it count more), found again (first in line %zu)",
@@ -185,11 +185,12 @@ static void check_upstream(const struct entry *top, size_t i)
 	struct entry e = entry_of(top, SECTION_upstream, "upstreams", i);
 	size_t line;
 
-	if (!require(&e, "name", "a name, by which routes call it"))
+	if (!entry_require(&e, "name", "a name, by which routes call it"))
 		return;
 	if (repeated(top, &e, "upstreams", i, "name", &line))
 		entry_mistake(&e, "name", "a name of its own, found that of line %zu", line);
 	check_balance(&e);
+	cross_check_upstream_tls(&e);
 	check_health(&e);
 	check_servers(&e);
 }

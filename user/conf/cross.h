@@ -31,7 +31,13 @@ struct slice entry_text(const struct entry *e, const char *key);
 /* A key's number, or that of its default; false when it has none that is allowed. */
 bool entry_number(const struct entry *e, const char *key, uint64_t *ret);
 bool entry_has(const struct entry *e, const char *key);
+/* A mistake when the key is not there. False when the entry is no mapping: then that was the mistake. */
+bool entry_require(const struct entry *e, const char *key, const char *what);
 /* A mistake in the line of `key`, or of the entry when it has no such key. */
 void entry_mistake(const struct entry *e, const char *key, const char *fmt, ...) printf_like(3, 4);
+
+/* The `tls` of one listener or upstream, which need not be there. */
+void cross_check_listener_tls(const struct entry *listener);
+void cross_check_upstream_tls(const struct entry *upstream);
 
 #endif

@@ -37,6 +37,7 @@
 	N(X, drain, DURATION, drain_ms, "10s", "0", 1 * MS, 1 * DAY) \
 	M(X, log, log) \
 	M(X, client, client) \
+	M(X, tls, tls) \
 	T(X, trusted_proxies, CIDR, 1024) \
 	L(X, listeners, listener, 64) \
 	L(X, upstreams, upstream, 1024) \
@@ -53,15 +54,45 @@
 	N(X, tcp_keepalive, DURATION, tcp_keepalive_ms, "15s", NULL, 1 * SEC, 9 * HOUR) \
 	N(X, notsent_lowat, SIZE, notsent_lowat, "16KiB", NULL, 1 * KIB, 64 * MIB)
 
+#define TLS_KEYS(N, C, V, H, M, L, T, X) \
+	N(X, ticket_rotation, DURATION, ticket_rotation_ms, "4h", NULL, 1 * SEC, 2 * DAY) \
+	N(X, handshake_rate, COUNT, handshake_rate, "100", "unlimited", 1, 1000000) \
+	N(X, handshake_burst, COUNT, handshake_burst, "200", NULL, 1, 1000000)
+
+#define CERTIFICATE_KEYS(N, C, V, H, M, L, T, X) \
+	V(X, certificate, FILE, certificate, NULL) \
+	V(X, key, FILE, key, NULL) \
+	V(X, ocsp, FILE, ocsp, NULL)
+
+#define LISTENER_TLS_KEYS(N, C, V, H, M, L, T, X) \
+	L(X, certificates, certificate, 256) \
+	C(X, min_version, tls_version, min_version, "1.2") \
+	C(X, ciphers, tls_profile, profile, "intermediate") \
+	C(X, client_certificates, client_certificates, client_certificates, "off") \
+	V(X, client_ca, FILE, client_ca, NULL) \
+	C(X, tickets, onoff, tickets, "on") \
+	N(X, handshake_timeout, DURATION, handshake_ms, "10s", NULL, 1 * MS, 1 * HOUR)
+
 #define LISTENER_KEYS(N, C, V, H, M, L, T, X) \
 	V(X, listen, LISTEN, listen, NULL) \
+	C(X, http, http_versions, http, "auto") \
+	M(X, tls, listener_tls) \
 	C(X, proxy_protocol, proxy_protocol, proxy_protocol, "off") \
 	N(X, backlog, COUNT, backlog, "4096", NULL, 1, 65535) \
 	N(X, mode, MODE, unix_mode, "0660", NULL, 0, 0777)
 
+#define UPSTREAM_TLS_KEYS(N, C, V, H, M, L, T, X) \
+	C(X, verify, onoff, verify, "on") \
+	V(X, ca, FILE, ca, NULL) \
+	V(X, server_name, HOST_NAME, server_name, NULL) \
+	V(X, certificate, FILE, certificate, NULL) \
+	V(X, key, FILE, key, NULL) \
+	C(X, min_version, tls_version, min_version, "1.2")
+
 #define UPSTREAM_KEYS(N, C, V, H, M, L, T, X) \
 	V(X, name, NAME, name, NULL) \
 	L(X, servers, server, 64) \
+	M(X, tls, upstream_tls) \
 	C(X, balance, balance, balance, "least-conn") \
 	V(X, header, TOKEN, balance_header, NULL) \
 	V(X, cookie, TOKEN, balance_cookie, NULL) \
@@ -133,9 +164,13 @@
 #define SECTIONS(S) \
 	S(log, LOG_KEYS, struct settings, "log", NULL) \
 	S(client, CLIENT_KEYS, struct settings, "client", NULL) \
+	S(tls, TLS_KEYS, struct settings, "tls", NULL) \
+	S(certificate, CERTIFICATE_KEYS, struct certificate_settings, "listeners[].tls.certificates[]", "certificate") \
+	S(listener_tls, LISTENER_TLS_KEYS, struct tls_listener_settings, "listeners[].tls", NULL) \
 	S(listener, LISTENER_KEYS, struct listener_settings, "listeners[]", "listen") \
 	S(server, SERVER_KEYS, struct server_settings, "upstreams[].servers[]", "address") \
 	S(health, HEALTH_KEYS, struct health_settings, "upstreams[].health", NULL) \
+	S(upstream_tls, UPSTREAM_TLS_KEYS, struct tls_upstream_settings, "upstreams[].tls", NULL) \
 	S(upstream, UPSTREAM_KEYS, struct upstream_settings, "upstreams[]", NULL) \
 	S(timeouts, TIMEOUTS_KEYS, struct route_timeouts, "routes[].timeouts", NULL) \
 	S(slow, SLOW_KEYS, struct route_settings, "routes[].slow", NULL) \

@@ -41,6 +41,7 @@ static struct slice behind(struct slice s, size_t n)
 /* The parts of --to as texts of the keys `address` and `path_prefix`; both are the caller's to free. */
 struct target {
 	char *address, *prefix;
+	bool https;
 };
 
 static void target_done(struct target *t)
@@ -49,22 +50,22 @@ static void target_done(struct target *t)
 	free(t->prefix);
 }
 
-static const char *bad_scheme(struct slice url)
+static bool has_scheme(struct slice url, struct slice scheme)
 {
-	if (url.n >= 8 && strncasecmp(url.p, "https://", 8) == 0)
-		return "TLS to upstreams is not there yet: only http://";
-	return "no http://";
+	return url.n >= scheme.n && strncasecmp(url.p, scheme.p, scheme.n) == 0;
 }
 
 /* NULL, or what is amiss. */
-static const char *split_url(struct slice url, struct slice *ret_authority, struct slice *ret_path)
+static const char *split_url(
+	struct slice url, bool *ret_https, struct slice *ret_authority, struct slice *ret_path)
 {
 	struct slice rest;
 	const char *slash;
 
-	if (url.n < 7 || strncasecmp(url.p, "http://", 7) != 0)
-		return bad_scheme(url);
-	rest = behind(url, 7);
+	*ret_https = has_scheme(url, SLICE("https://"));
+	if (!*ret_https && !has_scheme(url, SLICE("http://")))
+		return "no http:// or https://";
+	rest = behind(url, *ret_https ? 8 : 7);
 	slash = rest.n ? memchr(rest.p, '/', rest.n) : NULL;
 	*ret_authority = slash ? (struct slice){rest.p, (size_t)(slash - rest.p)} : rest;
 	*ret_path = slash ? behind(rest, ret_authority->n) : (struct slice){NULL, 0};
@@ -75,7 +76,7 @@ static const char *split_url(struct slice url, struct slice *ret_authority, stru
 	return ret_authority->n ? NULL : "no host";
 }
 
-/* An address without a port gets 80. */
+/* An address without a port gets 80, or 443. */
 static bool has_port(struct slice authority)
 {
 	const char *close = memchr(authority.p, ']', authority.n);
@@ -86,18 +87,21 @@ static bool has_port(struct slice authority)
 
 static int parse_target(const char *to, struct target *t, struct mistakes *m)
 {
-	static const char allowed[] = "http://HOST[:PORT][/PREFIX]";
+	static const char allowed[] = "http:// or https://HOST[:PORT][/PREFIX]";
 	struct slice url = slice_of(to), authority = {0}, path = {0};
 	const struct key *address = key_find(&sections[SECTION_server], SLICE("address"));
 	const struct key *prefix = key_find(&sections[SECTION_upstream], SLICE("path_prefix"));
-	const char *wrong = split_url(url, &authority, &path), *hint;
+	const char *wrong = split_url(url, &t->https, &authority, &path), *hint;
 	char text[QUOTED_MAX];
 
 	if (wrong) {
 		mistake_add(m, 0, "--to", "%s, found %s (%s)", allowed, quoted(url, text), wrong);
 		return 0;
 	}
-	if (asprintf(&t->address, "%.*s%s", SLICE_FMT(authority), has_port(authority) ? "" : ":80") < 0) {
+	if (asprintf(&t->address, "%.*s%s", SLICE_FMT(authority),
+		    has_port(authority) ? ""
+		    : t->https		? ":443"
+					: ":80") < 0) {
 		t->address = NULL;
 		return -ENOMEM;
 	}
@@ -117,7 +121,10 @@ int settings_from_options(const struct proxy_options *o, struct settings **ret, 
 	_cleanup_free_ char *copy = NULL;
 	struct raw_server server = {0};
 	struct raw_upstream upstream = {.name = "upstream", .servers = &server, .servers_count = 1};
-	struct raw_listener listener = {.listen = o->listen};
+	struct raw_upstream_tls upstream_tls = {0};
+	struct raw_listener_tls listener_tls = {0};
+	struct raw_listener listener = {
+		.listen = o->listen, .tls = o->tls_self_signed ? &listener_tls : NULL};
 	struct raw_route route = {.name = "proxy"};
 	struct raw_log log = {.level = o->log_level, .access = o->access_log};
 	struct raw_top top = {.instance = o->instance,
@@ -134,7 +141,7 @@ int settings_from_options(const struct proxy_options *o, struct settings **ret, 
 	int err = seconds(o->heartbeat, &route.heartbeat, &copy);
 
 	if (!o->to)
-		mistake_add(&m, 0, "--to", "http://HOST[:PORT][/PREFIX], found no such flag");
+		mistake_add(&m, 0, "--to", "http:// or https://HOST[:PORT][/PREFIX], found no such flag");
 	else if (!err)
 		err = parse_target(o->to, &to, &m);
 	/* Left out is as wrong as empty, and told in the same words. */
@@ -149,5 +156,9 @@ int settings_from_options(const struct proxy_options *o, struct settings **ret, 
 	err = err ? err : mistakes_tell(&m, errors);
 	server.address = to.address;
 	upstream.path_prefix = to.prefix;
-	return err ? err : settings_build(&top, ret);
+	upstream.tls = to.https ? &upstream_tls : NULL;
+	err = err ? err : settings_build(&top, ret);
+	if (!err && o->tls_self_signed)
+		(*ret)->listeners[0].tls->self_signed = true;
+	return err;
 }

@@ -23,6 +23,11 @@ enum error_mode {
 enum balance { BALANCE_LEAST_CONN, BALANCE_ROUND_ROBIN, BALANCE_HASH, BALANCE_STICKY };
 enum proxy_protocol { PROXY_OFF, PROXY_REQUIRED }; /* v1 and v2 are told apart by their first bytes */
 
+enum http_versions { HTTP_AUTO, HTTP_1_1_ONLY, HTTP_2_ONLY };
+enum tls_version { TLS_1_2, TLS_1_3 };
+enum tls_profile { TLS_INTERMEDIATE, TLS_MODERN }; /* Mozilla's, guideline 5.8 */
+enum client_certificates { CLIENT_CERTS_OFF, CLIENT_CERTS_REQUEST, CLIENT_CERTS_REQUIRE };
+
 struct sockaddr_any {
 	union {
 		struct sockaddr sa;
@@ -40,12 +45,43 @@ struct cidr {
 	uint8_t bits;	/* of 128 */
 };
 
+/* Files, PEM but for the OCSP response, which is DER. */
+struct certificate_settings {
+	char *certificate; /* the server's first, then its chain */
+	char *key;	   /* NULL: in the certificate's file */
+	char *ocsp;	   /* response to staple; NULL: none */
+};
+
+struct tls_listener_settings {
+	struct certificate_settings *certificates; /* the first is the default */
+	size_t ncertificates;
+	bool self_signed;	      /* no certificates: one is made in memory at start (`sluice proxy
+					 --tls-self-signed`) */
+	enum tls_version min_version; /* 1.2, with TLS_MODERN 1.3 */
+	enum tls_profile profile;
+	enum client_certificates client_certificates;
+	char *client_ca;       /* file; NULL: none */
+	bool tickets;	       /* sessions are resumed: true */
+	uint64_t handshake_ms; /* 10 s */
+};
+
+struct tls_upstream_settings {
+	bool verify;	   /* chain and name: true */
+	char *ca;	   /* file; NULL: the system's store */
+	char *server_name; /* SNI and the name that is verified; NULL: the server's host */
+	char *certificate,
+		*key; /* own, for servers that ask; NULL: none. No key: it is in the certificate's file */
+	enum tls_version min_version; /* 1.2 */
+};
+
 struct listener_settings {
 	char *listen; /* as written: "127.0.0.1:8080", "[::]:443", "unix:/run/sluice.sock" */
 	struct sockaddr_any addr;
 	enum proxy_protocol proxy_protocol;
-	int backlog;	    /* 4096 */
-	unsigned unix_mode; /* of a unix socket's file; 0660 */
+	enum http_versions http;
+	struct tls_listener_settings *tls; /* NULL: plaintext */
+	int backlog;			   /* 4096 */
+	unsigned unix_mode;		   /* of a unix socket's file; 0660 */
 };
 
 struct server_settings {
@@ -76,10 +112,11 @@ struct upstream_settings {
 	char *balance_header; /* hash, sticky: the field; NULL with a cookie */
 	char *balance_cookie; /* hash: the cookie's name */
 	struct health_settings health;
-	unsigned keepalive;    /* idle connections kept per server and worker: 32 */
-	uint64_t keepalive_ms; /* how long: 60 s */
-	char *host;	       /* replaces Host; NULL: the client's passes */
-	char *path_prefix;     /* put before the path; NULL: none */
+	struct tls_upstream_settings *tls; /* NULL: plaintext */
+	unsigned keepalive;		   /* idle connections kept per server and worker: 32 */
+	uint64_t keepalive_ms;		   /* how long: 60 s */
+	char *host;			   /* replaces Host; NULL: the client's passes */
+	char *path_prefix;		   /* put before the path; NULL: none */
 };
 
 struct route_timeouts {
@@ -133,7 +170,11 @@ struct settings {
 	uint64_t user_timeout_ms;     /* TCP_USER_TIMEOUT to clients: 60 s */
 	uint64_t tcp_keepalive_ms;    /* idle before TCP keepalive probes: 15 s */
 	unsigned notsent_lowat;	      /* 16 KiB */
-	uint64_t drain_ms;	      /* window over which a shutdown spreads its closes: 10 s */
+	uint64_t ticket_rotation_ms;  /* a new session ticket key so often: 4 h */
+	unsigned handshake_rate;  /* TLS handshakes a second, per source address and worker: 100; 0 = no limit
+				   */
+	unsigned handshake_burst; /* as many may come at once: 200 */
+	uint64_t drain_ms;	  /* window over which a shutdown spreads its closes: 10 s */
 	enum log_level log_level;
 	char *access_log; /* path, "stderr", or NULL: off */
 	struct cidr *trusted;
@@ -154,6 +195,7 @@ void settings_unref(struct settings *s);
 /* The flags of `sluice proxy`; zero or NULL is "not given". */
 struct proxy_options {
 	const char *listen, *to, *instance, *admin, *lane, *workers, *heartbeat, *access_log, *log_level;
+	bool tls_self_signed;
 };
 
 /* Both return 0 and *ret, or -EINVAL with one line per mistake in `errors` ("file:line: key: what is allowed,

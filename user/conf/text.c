@@ -106,6 +106,11 @@ static bool is_host_pattern(struct slice text)
 	return host_valid(text) || is_bracketed(text);
 }
 
+static bool is_host_name(struct slice text)
+{
+	return host_valid(text) || ipv6_valid(text);
+}
+
 static bool is_host_field(struct slice text)
 {
 	struct slice host;
@@ -203,12 +208,14 @@ int text_check(enum kind kind, struct slice text, const char **ret_hint)
 		[KIND_NAME] = is_name,
 		[KIND_USER] = is_name,
 		[KIND_FILE_PATH] = is_socket_path,
+		[KIND_FILE] = is_file_path,
 		[KIND_LOG_TARGET] = is_log_target,
 		[KIND_RESOLVER] = is_resolver,
 		[KIND_LISTEN] = is_listen,
 		[KIND_SERVER] = is_server,
 		[KIND_HOST_PATTERN] = is_host_pattern,
 		[KIND_HOST_FIELD] = is_host_field,
+		[KIND_HOST_NAME] = is_host_name,
 		[KIND_TOKEN] = is_token,
 	};
 
@@ -239,12 +246,14 @@ const char *text_allowed(enum kind kind)
 		[KIND_NAME] = "1 to 31 printable ASCII characters without '\"' and '\\'",
 		[KIND_USER] = "a user name",
 		[KIND_FILE_PATH] = "an absolute path of at most 107 bytes",
+		[KIND_FILE] = "an absolute path of a file",
 		[KIND_LOG_TARGET] = "an absolute path, stderr or off",
 		[KIND_RESOLVER] = "the IP address of a DNS server, with or without a port: 127.0.0.1:53",
 		[KIND_LISTEN] = "IP:PORT (127.0.0.1:8080, \"[::]:8080\") or unix:/path",
 		[KIND_SERVER] = "HOST:PORT (app.internal:4000, 127.0.0.1:4000, \"[::1]:4000\") or unix:/path",
 		[KIND_HOST_PATTERN] = "a host name without a port, or \"*.example.org\" for its sub-domains",
 		[KIND_HOST_FIELD] = "a host name, with or without a port",
+		[KIND_HOST_NAME] = "a host name or an IP address, without a port",
 		[KIND_PATH] = "a path that begins with '/', without query",
 		[KIND_TARGET] = "a path that begins with '/'",
 		[KIND_TOKEN] = "a name of letters, digits and !#$%&'*+-.^_`|~",

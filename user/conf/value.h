@@ -17,13 +17,15 @@ enum kind {
 	KIND_INSTANCE,
 	KIND_NAME,
 	KIND_USER,
-	KIND_FILE_PATH,
+	KIND_FILE_PATH, /* of a socket */
+	KIND_FILE,
 	KIND_LOG_TARGET,
 	KIND_RESOLVER,
 	KIND_LISTEN,
 	KIND_SERVER,
 	KIND_HOST_PATTERN,
 	KIND_HOST_FIELD,
+	KIND_HOST_NAME,
 	KIND_PATH,
 	KIND_TARGET,
 	KIND_TOKEN,
@@ -45,7 +47,8 @@ struct choices {
 };
 
 extern const struct choices choices_lane, choices_level, choices_onoff, choices_proxy_protocol,
-	choices_balance, choices_stream, choices_slow_policy, choices_accept_encoding, choices_errors;
+	choices_balance, choices_stream, choices_slow_policy, choices_accept_encoding, choices_errors,
+	choices_http_versions, choices_tls_version, choices_tls_profile, choices_client_certificates;
 
 /* One key of one section (keys.h). */
 struct key {

@@ -93,6 +93,8 @@ static _Noreturn void run_worker(struct child *c, int control_fd)
 		.index = c->index,
 		.count = m->nchildren,
 		.settings = settings_ref(m->settings),
+		.material = m->material,
+		.tickets = m->tickets,
 		.slots = &m->slots,
 		.totals = &m->totals[c->index],
 		.servers = &m->servers[c->index * m->server_rows],

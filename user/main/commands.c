@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "main/master.h"
 #include "main/options.h"
+#include "tls/tls.h"
 #include <stdio.h>
 
 int command_proxy(int argc, char **argv)
@@ -43,6 +44,9 @@ int command_run(int argc, char **argv)
 
 int command_check(int argc, char **argv)
 {
+	_cleanup_buf_ struct buf errors = {0};
+	struct tls_material *material = NULL;
+	int err;
 	struct settings *settings;
 	struct options o;
 
@@ -50,6 +54,13 @@ int command_check(int argc, char **argv)
 		return 2;
 	if (load(o.config, &settings))
 		return 1;
+	err = tls_material_load(settings, &material, &errors, &errors);
+	fprintf(stderr, "%.*s", SLICE_FMT(buf_slice(&errors)));
+	tls_material_free(material);
+	if (err) {
+		settings_unref(settings);
+		return 1;
+	}
 	printf("%s: good; %zu listeners, %zu upstreams, %zu routes\n", o.config, settings->nlisteners,
 		settings->nupstreams, settings->nroutes);
 	settings_unref(settings);

@@ -9,12 +9,19 @@
 
 enum control_kind {
 	CONTROL_READY,	  /* worker -> master: it serves */
-	CONTROL_RELOAD,	  /* fds: the config's text (memfd), then the listeners in the new config's order */
+	CONTROL_RELOAD,	  /* fds: below */
 	CONTROL_RELOADED, /* worker -> master: arg 0, or a positive errno: it keeps the old settings */
 	CONTROL_DRAIN,	  /* arg: window in ms */
 	CONTROL_CUT,
 	CONTROL_KILL,	   /* arg: stream id */
 	CONTROL_LOG_LEVEL, /* arg: enum log_level */
+};
+
+/* Of CONTROL_RELOAD. */
+enum control_fd {
+	CONTROL_FD_CONFIG,    /* memfd: the config's text */
+	CONTROL_FD_MATERIAL,  /* memfd: tls_material_pack */
+	CONTROL_FD_LISTENERS, /* the listeners, in the new config's order */
 };
 
 struct control_message {

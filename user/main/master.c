@@ -331,12 +331,17 @@ static int open_log(struct master *m)
 static int start(struct master *m)
 {
 	static const int signos[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
-	int err = loop_new(&m->loop);
+	int err = certificates_load(m->settings, &m->material, NULL, 0);
+
+	if (!err)
+		err = loop_new(&m->loop);
 
 	if (!err)
 		err = signals_init(&m->signals, m->loop, signos, ARRAY_LEN(signos), on_signal);
 	if (!err)
 		err = shared_state(m);
+	if (!err)
+		err = certificates_start(m);
 	if (!err)
 		err = open_admin(m);
 	if (!err)
@@ -360,6 +365,8 @@ static void done(struct master *m)
 	admin_free(m->admin);
 	sticky_free(m->sticky);
 	state_done(&m->state);
+	tls_tickets_free(m->tickets);
+	tls_material_free(m->material);
 	splice_close(m->splice);
 	if (m->loop) {
 		signals_done(&m->signals);

@@ -35,6 +35,9 @@ struct master {
 	uint32_t server_rows;
 	struct sluice_cert *certs; /* shared memory: SLUICE_MAX_CERTS */
 	struct sticky *sticky;
+	struct tls_material *material; /* of the settings; workers that are forked inherit it */
+	struct tls_tickets *tickets;
+	struct timer ticket_timer;
 	struct child *children;
 	unsigned nchildren;
 	int log_fd;
@@ -61,6 +64,16 @@ must_check int listeners_open(
 /* Replaces the children's fds with these, closing those that are not used any more. */
 void listeners_replace(struct master *m, int **fds, const struct settings *next);
 void listeners_close(struct master *m);
+
+/* ---- certificates.c */
+/* Reads the certificates that the settings name. Mistakes and warnings go to the log; `why`, unless NULL,
+ * gets the first mistake. */
+must_check int certificates_load(
+	const struct settings *s, struct tls_material **ret, char *why, size_t why_size);
+/* Ticket keys, and the timer that renews them; the settings' interval counts from each renewal. */
+must_check int certificates_start(struct master *m);
+/* One line per line of `lines`, as an error; the first one goes to `why` if that is empty. */
+void log_lines(const char *what, const struct buf *lines, char *why, size_t why_size);
 
 /* ---- reload.c */
 /* Reads the config again; on a mistake the old settings stay and `why` has the first line of what is wrong

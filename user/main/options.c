@@ -13,6 +13,7 @@ enum {
 	OPT_ACCESS_LOG,
 	OPT_LOG_LEVEL,
 	OPT_CONFIG,
+	OPT_TLS_SELF_SIGNED,
 	OPT_JSON
 };
 
@@ -26,6 +27,7 @@ static const struct option proxy_flags[] = {
 	{"heartbeat", required_argument, NULL, OPT_HEARTBEAT},
 	{"access-log", required_argument, NULL, OPT_ACCESS_LOG},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+	{"tls-self-signed", no_argument, NULL, OPT_TLS_SELF_SIGNED},
 	{0},
 };
 
@@ -83,6 +85,9 @@ static void store(struct options *o, int flag, const char *value)
 		break;
 	case OPT_LOG_LEVEL:
 		o->proxy.log_level = value;
+		break;
+	case OPT_TLS_SELF_SIGNED:
+		o->proxy.tls_self_signed = true;
 		break;
 	case OPT_CONFIG:
 		o->config = value;

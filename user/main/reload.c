@@ -28,9 +28,9 @@ static int read_file(const char *path, struct buf *text)
 }
 
 /* Each worker reads the same bytes that were checked here, whatever happens to the file meanwhile. */
-static int text_fd(struct slice text)
+static int text_fd(const char *name, struct slice text)
 {
-	_cleanup_close_ int fd = memfd_create("sluice-config", MFD_CLOEXEC);
+	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
@@ -71,43 +71,62 @@ static void say_what_stays(const struct settings *old, const struct settings *ne
 		keep("log.access");
 }
 
-static void tell_workers(struct master *m, int config_fd)
+static void tell_workers(struct master *m, int config_fd, int material_fd)
 {
 	static struct control_message msg;
 
-	msg = (struct control_message){.kind = CONTROL_RELOAD, .nfds = (uint32_t)m->settings->nlisteners + 1};
-	msg.fds[0] = config_fd;
+	msg = (struct control_message){
+		.kind = CONTROL_RELOAD, .nfds = (uint32_t)m->settings->nlisteners + CONTROL_FD_LISTENERS};
+	msg.fds[CONTROL_FD_CONFIG] = config_fd;
+	msg.fds[CONTROL_FD_MATERIAL] = material_fd;
 	for (unsigned w = 0; w < m->nchildren; w++) {
 		struct child *c = &m->children[w];
 
 		if (!c->pid)
 			continue; /* being restarted: it begins with the new settings */
-		memcpy(msg.fds + 1, c->listeners, m->settings->nlisteners * sizeof(int));
+		memcpy(msg.fds + CONTROL_FD_LISTENERS, c->listeners, m->settings->nlisteners * sizeof(int));
 		if (control_send(c->control.fd, &msg))
 			log_error("worker %u does not take its new settings", w);
 	}
 }
 
-static void say_errors(const struct buf *errors, char *why, size_t why_size)
+static int material_fd(const struct tls_material *material)
 {
-	const char *line = errors->data;
+	_cleanup_buf_ struct buf bytes = {0};
+	int err = tls_material_pack(material, &bytes), fd = -1;
 
-	for (size_t left = errors->len; left;) {
-		const char *end = memchr(line, '\n', left);
-		size_t n = end ? (size_t)(end - line) : left;
+	if (!err)
+		fd = text_fd("sluice-certificates", buf_slice(&bytes));
+	if (bytes.data)
+		explicit_bzero(bytes.data, bytes.cap);
+	return err ? err : fd;
+}
 
-		log_error("reload refused: %.*s", (int)n, line);
-		if (!*why)
-			snprintf(why, why_size, "%.*s", (int)n, line);
-		left -= n + (end ? 1 : 0);
-		line += n + 1;
-	}
+/* The certificates of `next`, none of them worse than what is in use. */
+static int next_material(struct master *m, const struct settings *next, struct tls_material **ret,
+	int *ret_fd, char *why, size_t why_size)
+{
+	_cleanup_buf_ struct buf errors = {0};
+	int err = certificates_load(next, ret, why, why_size);
+
+	if (err)
+		return err;
+	err = tls_material_compare(m->material, *ret, next, &errors);
+	log_lines("reload refused", &errors, why, why_size);
+	*ret_fd = err ? err : material_fd(*ret);
+	return *ret_fd < 0 ? *ret_fd : 0;
+}
+
+static void cleanup_material(struct tls_material **m)
+{
+	tls_material_free(*m);
 }
 
 static int reload(struct master *m, char *why, size_t why_size)
 {
+	_cleanup_(cleanup_material) struct tls_material *material = NULL;
 	_cleanup_buf_ struct buf text = {0}, errors = {0};
-	_cleanup_close_ int config_fd = -1;
+	_cleanup_close_ int config_fd = -1, certs_fd = -1;
 	struct settings *next;
 	int **fds, err;
 
@@ -124,14 +143,16 @@ static int reload(struct master *m, char *why, size_t why_size)
 	}
 	err = settings_parse(m->config, buf_slice(&text), &next, &errors);
 	if (err) {
-		say_errors(&errors, why, why_size);
+		log_lines("reload refused", &errors, why, why_size);
 		log_error("reload refused; the old settings stay");
 		return err;
 	}
-	config_fd = text_fd(buf_slice(&text));
+	config_fd = text_fd("sluice-config", buf_slice(&text));
 	err = config_fd < 0 ? config_fd : 0;
-	if (!err && next->nlisteners > CONTROL_MAX_FDS - 1)
+	if (!err && next->nlisteners > CONTROL_MAX_FDS - CONTROL_FD_LISTENERS)
 		err = -E2BIG;
+	if (!err)
+		err = next_material(m, next, &material, &certs_fd, why, why_size);
 	if (!err)
 		err = listeners_open(m, next, &fds, why, why_size);
 	if (err) {
@@ -145,8 +166,10 @@ static int reload(struct master *m, char *why, size_t why_size)
 	listeners_replace(m, fds, next);
 	settings_unref(m->settings);
 	m->settings = next;
+	tls_material_free(m->material);
+	m->material = take_ptr(material);
 	log_set_level(next->log_level);
-	tell_workers(m, config_fd);
+	tell_workers(m, config_fd, certs_fd);
 	log_info("reloaded %s", m->config);
 	return 0;
 }

@@ -101,42 +101,70 @@ static void cut(struct worker *w)
 		loop_stop(w->env.loop);
 }
 
-/* The master has checked this text: an error here is a fault of memory or fds, and the old settings stay. */
-static int reload(struct worker *w, const struct control_message *m)
+static int read_fd(int fd, struct buf *out)
 {
-	_cleanup_buf_ struct buf text = {0}, errors = {0};
-	struct settings *settings;
-	struct generation *next, *old = w->env.now;
-	int err, text_fd = m->fds[0];
 	ssize_t n;
 
 	do {
-		err = buf_reserve(&text, 64 * 1024);
-		n = err ? 0 : pread(text_fd, text.data + text.len, text.cap - text.len, (off_t)text.len);
-		text.len += n > 0 ? (size_t)n : 0;
+		int err = buf_reserve(out, 64 * 1024);
+
+		if (err)
+			return err;
+		n = pread(fd, out->data + out->len, out->cap - out->len, (off_t)out->len);
+		if (n < 0)
+			return -errno;
+		out->len += (size_t)n;
 	} while (n > 0);
-	if (!err)
-		err = settings_parse("config", buf_slice(&text), &settings, &errors);
-	if (!err)
-		err = generation_new(&w->env, settings, w->sticky, &next);
-	if (!err && settings->nlisteners != m->nfds - 1) {
-		generation_unref(next);
+	return 0;
+}
+
+static int read_material(int fd, struct tls_material **ret)
+{
+	_cleanup_buf_ struct buf bytes = {0};
+	int err = read_fd(fd, &bytes);
+
+	err = err ? err : tls_material_unpack(buf_slice(&bytes), ret);
+	if (bytes.data)
+		explicit_bzero(bytes.data, bytes.cap); /* keys */
+	return err;
+}
+
+static int new_generation(struct worker *w, const struct control_message *m, struct generation **ret)
+{
+	_cleanup_buf_ struct buf text = {0}, errors = {0};
+	struct tls_material *material = NULL;
+	struct settings *settings;
+	int err = read_fd(m->fds[CONTROL_FD_CONFIG], &text);
+
+	err = err ? err : read_material(m->fds[CONTROL_FD_MATERIAL], &material);
+	err = err ? err : settings_parse("config", buf_slice(&text), &settings, &errors);
+	if (!err && settings->nlisteners != m->nfds - CONTROL_FD_LISTENERS) {
+		settings_unref(settings);
 		err = -EINVAL;
 	}
-	close(text_fd);
-	if (err) {
-		for (uint32_t i = 1; i < m->nfds; i++)
-			close(m->fds[i]);
+	err = err ? err : generation_new(&w->env, settings, material, w->sticky, ret);
+	tls_material_free(material);
+	return err;
+}
+
+/* The master has checked this text: an error here is a fault of memory or fds, and the old settings stay. */
+static int reload(struct worker *w, const struct control_message *m)
+{
+	struct generation *next, *old = w->env.now;
+	int err = new_generation(w, m, &next);
+
+	for (uint32_t i = 0; i < m->nfds && (err || i < CONTROL_FD_LISTENERS); i++)
+		close(m->fds[i]);
+	if (err)
 		return err;
-	}
 	w->env.now = next;
 	/* New acceptors first take hold of the same open sockets, so that none of them is closed in between.
 	 */
 	close_acceptors(w);
-	err = open_acceptors(w, m->fds + 1, m->nfds - 1);
+	err = open_acceptors(w, m->fds + CONTROL_FD_LISTENERS, m->nfds - CONTROL_FD_LISTENERS);
 	generation_retire(old);
 	publisher_restart(&w->publisher);
-	log_set_level(settings->log_level);
+	log_set_level(next->settings->log_level);
 	return err;
 }
 
@@ -146,7 +174,7 @@ static void handle(struct worker *w, const struct control_message *m)
 
 	switch ((enum control_kind)m->kind) {
 	case CONTROL_RELOAD:
-		err = m->nfds && !w->env.draining ? reload(w, m) : -EINVAL;
+		err = m->nfds > CONTROL_FD_LISTENERS && !w->env.draining ? reload(w, m) : -EINVAL;
 		if (control_say(w->control.fd, CONTROL_RELOADED, (uint64_t)-err))
 			log_warn("the master does not hear that the reload is done");
 		break;
@@ -195,6 +223,7 @@ static int env_init(struct worker *w, const struct worker_start *start)
 	env->fd_limit = (int)MIN(fds.rlim_cur, (rlim_t)INT32_MAX);
 	env->workers = start->count;
 	env->totals = start->totals;
+	env->tickets = start->tickets;
 	env->log = (struct access_log){.pipe_fd = start->log_fd, .totals = start->totals};
 	env->on_drained = on_drained;
 	env->totals->connections_now = env->totals->streams_now = env->totals->h2_connections_now = 0;
@@ -216,7 +245,7 @@ static int env_init(struct worker *w, const struct worker_start *start)
 		settings_unref(start->settings);
 		return err;
 	}
-	return generation_new(env, start->settings, start->sticky, &env->now);
+	return generation_new(env, start->settings, start->material, start->sticky, &env->now);
 }
 
 static void env_done(struct worker *w)
@@ -291,6 +320,7 @@ int worker_main(const struct worker_start *start)
 	/* A short-lived burst must not keep the heap high for days. */
 	mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 	err = env_init(&w, start);
+	tls_material_free(start->material);
 	if (!err) {
 		err = serve(&w, start);
 		env_done(&w);

@@ -7,11 +7,14 @@
 #include "kern/splice.h"
 #include "observe/slots.h"
 #include "sluice/counters.h"
+#include "tls/tls.h"
 #include "upstream/sticky.h"
 
 struct worker_start {
 	unsigned index, count;
-	struct settings *settings; /* the worker takes this reference */
+	struct settings *settings;     /* the worker takes this reference */
+	struct tls_material *material; /* the worker takes it */
+	struct tls_tickets *tickets;
 	struct slot_table *slots;
 	struct sluice_counters *totals; /* this worker's row */
 	struct sluice_server *servers;	/* this worker's rows */

@@ -10,6 +10,7 @@
 #include "observe/access_log.h"
 #include "observe/histogram.h"
 #include "observe/slots.h"
+#include "tls/tls.h"
 #include "upstream/upstream.h"
 
 #define SCRATCH_BYTES (64 * 1024)
@@ -25,6 +26,7 @@ struct generation {
 	int refs;
 	struct settings *settings;
 	struct upstreams *upstreams;
+	struct tls *tls; /* contexts of its TLS listeners and upstreams */
 	struct route_state {
 		uint32_t streams;   /* live now, for max_streams */
 		uint64_t warned_ms; /* last warning about this route; the next one keeps a distance */
@@ -40,6 +42,7 @@ struct env {
 	struct source notes;	 /* its ring of this worker; fd -1 without it */
 	struct access_log log;
 	struct sluice_counters *totals; /* this worker's row: plain increments */
+	struct tls_tickets *tickets;	/* shared by all workers */
 	struct slab streams, clients;
 	struct list all_clients;
 	struct list idle_clients;  /* between requests, the longest idle first */
@@ -61,9 +64,10 @@ static inline void env_count_reject(struct env *env, enum sluice_reject why)
 	env->totals->rejected[why]++;
 }
 
-/* Takes over the caller's reference on `settings`, on error too. */
-must_check int generation_new(
-	struct env *env, struct settings *settings, struct sticky *sticky, struct generation **ret);
+/* Takes over the caller's reference on `settings`, on error too. `material`: their certificates and keys; not
+ * kept. */
+must_check int generation_new(struct env *env, struct settings *settings, const struct tls_material *material,
+	struct sticky *sticky, struct generation **ret);
 /* Replaced by a reload: its idle connections and health checks end now, its streams go on. Gives up one
  * reference. */
 void generation_retire(struct generation *g);

@@ -12,7 +12,19 @@ static void on_server_notice(void *arg, const struct server *s, bool up, const c
 		log_warn("upstream %s: server %s is down: %s", upstream, server_address(s), why);
 }
 
-int generation_new(struct env *env, struct settings *settings, struct sticky *sticky, struct generation **ret)
+/* The master has tried the same bytes: what fails here is memory. */
+static int new_tls(struct env *env, const struct settings *s, const struct tls_material *m, struct tls **ret)
+{
+	_cleanup_buf_ struct buf errors = {0};
+	int err = tls_new(s, m, env->tickets, ret, &errors);
+
+	if (err && errors.len)
+		log_error("%.*s", (int)errors.len - 1, errors.data);
+	return err;
+}
+
+int generation_new(struct env *env, struct settings *settings, const struct tls_material *material,
+	struct sticky *sticky, struct generation **ret)
 {
 	struct generation *g = calloc(1, sizeof(*g) + settings->nroutes * sizeof(g->routes[0]));
 	int err;
@@ -21,8 +33,10 @@ int generation_new(struct env *env, struct settings *settings, struct sticky *st
 		settings_unref(settings);
 		return -ENOMEM;
 	}
-	err = upstreams_new(env->loop, settings, sticky, env->workers, &g->upstreams);
+	err = new_tls(env, settings, material, &g->tls);
+	err = err ? err : upstreams_new(env->loop, settings, sticky, env->workers, &g->upstreams);
 	if (err) {
+		tls_free(g->tls);
 		settings_unref(settings);
 		free(g);
 		return err;
@@ -45,6 +59,7 @@ void generation_unref(struct generation *g)
 	if (!g || --g->refs)
 		return;
 	upstreams_free(g->upstreams);
+	tls_free(g->tls);
 	settings_unref(g->settings);
 	free(g);
 }
