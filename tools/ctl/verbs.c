@@ -12,6 +12,13 @@ const struct verb verbs[] = {
 	{"kill", "ID", "end one stream", verb_kill, 1, 1, {{0}}},
 	{"drain", "", "stop accepting, close streams over the drain window, end", verb_drain, 0, 0, {{0}}},
 	{"reload", "", "read the config file again", verb_reload, 0, 0, {{0}}},
+	{"doctor", "URL",
+		"open an event stream through its proxies: what is wrong, where, and how to mend it",
+		verb_doctor, 1, 1,
+		{{"seconds", "N", "how long to look (30)"},
+			{"direct", "URL", "the same stream at its origin, to compare"},
+			{"header", "'NAME: VALUE'", "sent with the request; may be given several times"},
+			{"insecure", NULL, "certificates are not checked"}}},
 	{"log", "level [LEVEL]", "how much the daemon says: error, warn, info or debug", verb_log, 1, 2,
 		{{0}}},
 };

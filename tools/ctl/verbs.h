@@ -12,6 +12,7 @@ VERB(workers);
 VERB(kill);
 VERB(drain);
 VERB(reload);
+VERB(doctor);
 VERB(log);
 
 #undef VERB

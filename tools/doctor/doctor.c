@@ -2,7 +2,7 @@
 #include <curl/curl.h>
 
 struct all {
-	struct observation first[LOOK_MAX], again[LOOK_MAX]; /* chain, direct */
+	struct observation first[LOOK_MAX], again[LOOK_MAX], third[LOOK_MAX]; /* chain, direct */
 };
 
 static void all_done(struct all *a)
@@ -10,6 +10,7 @@ static void all_done(struct all *a)
 	for (size_t i = 0; i < LOOK_MAX; i++) {
 		observe_done(&a->first[i]);
 		observe_done(&a->again[i]);
+		observe_done(&a->third[i]);
 	}
 }
 
@@ -24,15 +25,22 @@ static int could_not(const struct observation *o, const char *url)
 	return 2;
 }
 
-/* A second look at what ended by itself, a little longer than it lived, tells a timer from chance. */
-static int look_again(const struct doctor_options *o, const struct look_params *params, size_t n, struct all *a)
+/* What ended by itself is looked at again, a little longer than it lived, and a third time when the two ends
+ * differ: that tells a timer from chance. */
+static int look_again(
+	const struct doctor_options *o, const struct look_params *params, size_t n, struct all *a)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < n && !err; i++)
-		if (ended_early(&a->first[i]) && a->first[i].status == 200)
-			err = look_at(&params[i], 1, MIN(o->ms, (uint64_t)a->first[i].end_ms * 11 / 10 + 500),
-				&a->again[i]);
+	for (size_t i = 0; i < n && !err; i++) {
+		uint64_t ms = MIN(o->ms, (uint64_t)a->first[i].end_ms * 11 / 10 + 500);
+
+		if (!ended_early(&a->first[i]) || a->first[i].status != 200)
+			continue;
+		err = look_at(&params[i], 1, ms, &a->again[i]);
+		if (!err && judge_disagree(&a->first[i], &a->again[i]))
+			err = look_at(&params[i], 1, ms, &a->third[i]);
+	}
 	return err;
 }
 
@@ -94,8 +102,10 @@ int doctor_run(const struct doctor_options *o)
 	}
 	return tell(o, &(struct looks){.chain = &a.first[0],
 			       .chain_again = if_looked(&a.again[0]),
+			       .chain_third = if_looked(&a.third[0]),
 			       .direct = o->direct ? &a.first[1] : NULL,
 			       .direct_again = if_looked(&a.again[1]),
+			       .direct_third = if_looked(&a.third[1]),
 			       .looked_ms = o->ms,
 			       .request_origin = origin_header(o)});
 }

@@ -1,5 +1,5 @@
-/* `sluicectl doctor`: opens a stream through a chain of proxies and says what is wrong, where, and what to write to
- * mend it. Needs no running sluice. */
+/* `sluicectl doctor`: opens a stream through a chain of proxies and says what is wrong, where, and what to
+ * write to mend it. Needs no running sluice. */
 #ifndef SLUICE_DOCTOR_DOCTOR_H
 #define SLUICE_DOCTOR_DOCTOR_H
 
@@ -15,7 +15,8 @@ struct doctor_options {
 	const char *direct;	    /* the origin without the chain; NULL: not looked at */
 	const char *const *headers; /* NULL-ended; NULL: none */
 	uint64_t ms;
-	bool insecure, json;
+	bool insecure, json, colour;
+	unsigned width; /* of the terminal; 0: unknown */
 };
 
 /* Looks, judges, and reports to stdout. 0: healthy, 1: findings, 2: it could not look (said on stderr). */

@@ -102,10 +102,12 @@ static const struct {
 } timeouts[] = {
 	{15, "Envoy's default route timeout (an age)"},
 	{20, "the default backend timeout of Azure Application Gateway"},
-	{30, "a usual HAProxy `timeout server`, CloudFront's default origin timeout, Azure Front Door's older default"},
+	{30, "a usual HAProxy `timeout server`, CloudFront's default origin timeout, Azure Front Door's "
+	     "older default"},
 	{50, "`timeout server` in Debian's haproxy.cfg"},
 	{55, "Heroku's router"},
-	{60, "nginx's default proxy_read_timeout, the default idle timeout of AWS load balancers, Apache's default Timeout"},
+	{60, "nginx's default proxy_read_timeout, the default idle timeout of AWS load balancers, Apache's "
+	     "default Timeout"},
 	{100, "Cloudflare's proxy read timeout (error 524)"},
 	{120, "Cloudflare's newer proxy read timeout (error 524)"},
 	{230, "the front end of Azure App Service"},
@@ -119,7 +121,8 @@ const char *timeout_owner(int64_t ms)
 	for (size_t i = 0; i < ARRAY_LEN(timeouts); i++) {
 		int64_t t = timeouts[i].seconds * 1000LL;
 
-		/* A timer fires late, never early; the clock of the look may begin a little behind the hop's. */
+		/* A timer fires late, never early; the clock of the look may begin a little behind the hop's.
+		 */
 		if (ms > t - 300 && ms < t + MAX(1500, t / 50))
 			return timeouts[i].whose;
 	}

@@ -1,5 +1,5 @@
-/* Which programs a response came through, as far as its head tells, and what to write into their configurations.
- * Tables; pure. */
+/* Which programs a response came through, as far as its head tells, and what to write into their
+ * configurations. Tables; pure. */
 #ifndef SLUICE_DOCTOR_HOPS_H
 #define SLUICE_DOCTOR_HOPS_H
 
@@ -42,8 +42,8 @@ enum fix_kind {
 	FIX_COUNT
 };
 
-/* What to write for that hop, lines divided by newlines; NULL when it has no part in this. HOP_COUNT: what the
- * application itself should do. */
+/* What to write for that hop, lines divided by newlines; NULL when it has no part in this. HOP_COUNT: what
+ * the application itself should do. */
 const char *fix_text(enum fix_kind kind, enum hop_id hop);
 
 /* Whose default timeout is (about) that long: "nginx proxy_read_timeout, …"; NULL: nobody's. */

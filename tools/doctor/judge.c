@@ -60,7 +60,8 @@ static void place(struct side *chain, const struct side *origin)
 		if (chain->has[id])
 			chain->found[id].where =
 				!origin ? WHERE_UNKNOWN
-					: (origin_has(origin, (enum finding_id)id) ? WHERE_ORIGIN : WHERE_CHAIN);
+					: (origin_has(origin, (enum finding_id)id) ? WHERE_ORIGIN
+										   : WHERE_CHAIN);
 }
 
 static bool has_above_advice(const struct side *s)
@@ -81,8 +82,9 @@ static void collect(const struct side *s, struct verdict *ret)
 
 void judge(const struct looks *l, struct verdict *ret)
 {
-	struct side chain = {.first = l->chain, .again = l->chain_again, .looks = l};
-	struct side origin = {.first = l->direct, .again = l->direct_again, .looks = l};
+	struct side chain = {.first = l->chain, .again = l->chain_again, .third = l->chain_third, .looks = l};
+	struct side origin = {
+		.first = l->direct, .again = l->direct_again, .third = l->direct_third, .looks = l};
 
 	*ret = (struct verdict){0};
 	judge_side(&chain);

@@ -1,4 +1,5 @@
-/* From observations to findings: what is wrong with a stream, where, by which evidence. Pure: no I/O, no clock. */
+/* From observations to findings: what is wrong with a stream, where, by which evidence. Pure: no I/O, no
+ * clock. */
 #ifndef SLUICE_DOCTOR_JUDGE_H
 #define SLUICE_DOCTOR_JUDGE_H
 
@@ -36,10 +37,11 @@ struct finding_kind {
 
 extern const struct finding_kind finding_kinds[FINDING_COUNT];
 
-/* What was looked at. `chain` is always there; the second looks exist when the first ended by itself; the direct
- * ones when the operator named the origin. */
+/* What was looked at. `chain` is always there; the second looks exist when the first ended by itself, the
+ * third when those two ended in different ways; the
+ * direct ones when the operator named the origin. */
 struct looks {
-	const struct observation *chain, *chain_again, *direct, *direct_again;
+	const struct observation *chain, *chain_again, *chain_third, *direct, *direct_again, *direct_third;
 	uint64_t looked_ms;	    /* how long a look may take */
 	const char *request_origin; /* the Origin field that was sent; NULL: none */
 };
@@ -54,12 +56,15 @@ struct verdict {
 };
 
 void judge(const struct looks *l, struct verdict *ret);
+/* Both ended in a way that wants an explanation, and the two ends have nothing in common: a third look helps.
+ */
+bool judge_disagree(const struct observation *a, const struct observation *b);
 
 /* ---- between the judge's files */
 
 /* The findings of one side, chain or origin. */
 struct side {
-	const struct observation *first, *again; /* `again` may be NULL */
+	const struct observation *first, *again, *third; /* all but `first` may be NULL */
 	const struct looks *looks;
 	struct finding found[FINDING_COUNT];
 	bool has[FINDING_COUNT];

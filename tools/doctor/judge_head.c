@@ -71,7 +71,8 @@ static void check_wait(struct side *s)
 		return;
 	if (o->body_ms != OBSERVE_NEVER && o->body_ms - o->head_ms <= TOGETHER_MS && o->bursts[0].bytes) {
 		f = side_find(s, FINDING_HEAD_HELD);
-		finding_evidence(f, "the head came %.2f s after the request, together with %u events (%llu bytes)",
+		finding_evidence(f,
+			"the head came %.2f s after the request, together with %u events (%llu bytes)",
 			(double)wait / 1000, o->bursts[0].events, (unsigned long long)o->bursts[0].bytes);
 		finding_cause(f, "a hop that buffers sends the head with the first full buffer, or the "
 				 "application sends it with its first event");
@@ -79,7 +80,8 @@ static void check_wait(struct side *s)
 		f = side_find(s, FINDING_HEAD_LATE);
 		finding_evidence(f, "the head came %.2f s after the request, the first byte of the body %s",
 			(double)wait / 1000, o->body_ms == OBSERVE_NEVER ? "never" : "later");
-		finding_cause(f, "the application works before it answers; send the head first, and then work");
+		finding_cause(
+			f, "the application works before it answers; send the head first, and then work");
 	}
 }
 
@@ -91,10 +93,12 @@ static void check_compression(struct side *s)
 	if (!encoding || strcasecmp(encoding, "identity") == 0)
 		return;
 	f = side_find(s, FINDING_COMPRESSED);
-	finding_evidence(f, "Content-Encoding: %s, asked with Accept-Encoding: gzip, deflate, br as browsers do",
+	finding_evidence(f,
+		"Content-Encoding: %s, asked with Accept-Encoding: gzip, deflate, br as browsers do",
 		encoding);
-	finding_cause(f, "a compressor holds bytes until its block is full unless it is flushed for every event, "
-			 "and nothing behind it can look into the stream or add heartbeats");
+	finding_cause(f,
+		"a compressor holds bytes until its block is full unless it is flushed for every event, "
+		"and nothing behind it can look into the stream or add heartbeats");
 }
 
 /* An HTTP/1.0 hop behind others shows itself by a body without chunks, or by its entry in Via. */
@@ -157,8 +161,8 @@ static void check_accel(struct side *s)
 	if (observe_field_has(s->first, "X-Accel-Buffering", "no"))
 		return;
 	f = side_find(s, FINDING_NO_ACCEL);
-	finding_evidence(f, "X-Accel-Buffering: %s", observe_field(s->first, "X-Accel-Buffering")
-							     ? observe_field(s->first, "X-Accel-Buffering")
+	finding_evidence(f, "X-Accel-Buffering: %s",
+		observe_field(s->first, "X-Accel-Buffering") ? observe_field(s->first, "X-Accel-Buffering")
 							     : "(none)");
 	finding_cause(f, "with `no`, any nginx in the chain streams whatever its configuration says");
 }
@@ -171,7 +175,8 @@ static void check_length(struct side *s)
 		return;
 	f = side_find(s, FINDING_LENGTH);
 	finding_evidence(f, "Content-Length: %s", observe_field(s->first, "Content-Length"));
-	finding_cause(f, "a hop took the whole stream before it sent it on, or the application wrote it whole");
+	finding_cause(
+		f, "a hop took the whole stream before it sent it on, or the application wrote it whole");
 }
 
 static void check_redirect(struct side *s)
@@ -182,9 +187,11 @@ static void check_redirect(struct side *s)
 	if (!o->redirects)
 		return;
 	f = side_find(s, FINDING_REDIRECT);
-	finding_evidence(f, "status %d, Location: %s (%u in all)", o->redirect_status, o->redirect, o->redirects);
-	finding_cause(f, "every reconnect asks twice; give clients the final address. Across hosts, EventSource "
-			 "wants CORS and drops credentials");
+	finding_evidence(
+		f, "status %d, Location: %s (%u in all)", o->redirect_status, o->redirect, o->redirects);
+	finding_cause(f,
+		"every reconnect asks twice; give clients the final address. Across hosts, EventSource "
+		"wants CORS and drops credentials");
 }
 
 static void check_cors(struct side *s)
@@ -198,7 +205,8 @@ static void check_cors(struct side *s)
 	f = side_find(s, FINDING_CORS);
 	finding_evidence(f, "Origin: %s was sent, Access-Control-Allow-Origin: %s came", asked,
 		allowed ? allowed : "(none)");
-	finding_cause(f, "browsers refuse the stream to pages of that origin; with credentials `*` is not enough");
+	finding_cause(
+		f, "browsers refuse the stream to pages of that origin; with credentials `*` is not enough");
 }
 
 static void check_six(struct side *s)

@@ -2,13 +2,15 @@
 #include "doctor/judge.h"
 #include <stdlib.h>
 
-#define BATCH_EVENTS	3     /* as many in one go are a batch */
-#define BATCH_LONG_MS	150   /* a burst that lasts longer is a fast stream, not a batch */
-#define BATCH_GAP_MS	300   /* between batches */
-#define HELD_MS		1000  /* a single batch so long behind the head was held */
-#define SILENCE_MS	20000 /* the shortest idle timeouts in use are 30 s; a heartbeat has to come well before */
-#define AGE_MS		2000  /* a limit on the whole request is not shorter: a crash in the same place is */
-#define SAME_MS		200   /* two ends at the same time: within this, or 3 % */
+#define BATCH_EVENTS  3	   /* as many in one go are a batch */
+#define BATCH_LONG_MS 150  /* a burst that lasts longer is a fast stream, not a batch */
+#define BATCH_GAP_MS  300  /* between batches */
+#define HELD_MS	      1000 /* a single batch so long behind the head was held */
+#define SILENCE_MS                                                                                           \
+	20000	     /* the shortest idle timeouts in use are 30 s; a heartbeat has to come well before      \
+		      */
+#define AGE_MS	2000 /* a limit on the whole request is not shorter: a crash in the same place is */
+#define SAME_MS 200  /* two ends at the same time: within this, or 3 % */
 
 static int compare_i64(const void *a, const void *b)
 {
@@ -25,12 +27,12 @@ static int64_t median(int64_t *v, size_t n)
 
 /* What the bursts of a stream look like; all zero when there is nothing to tell. */
 struct batches {
-	size_t count;		/* bursts of several events in one go */
-	uint64_t events;	/* in them */
-	uint64_t all;		/* events in all that were looked at */
-	int64_t gap_ms;		/* between their starts, median */
+	size_t count;	 /* bursts of several events in one go */
+	uint64_t events; /* in them */
+	uint64_t all;	 /* events in all that were looked at */
+	int64_t gap_ms;	 /* between their starts, median */
 	int64_t gap_min, gap_max;
-	int64_t bytes, per;	/* of a batch, median: bytes and events */
+	int64_t bytes, per; /* of a batch, median: bytes and events */
 };
 
 /* The events that come with the head are left out when they are what a stream begins with (a replay). */
@@ -95,8 +97,9 @@ static bool origin_sends_so(const struct side *s, const struct batches *b)
 {
 	struct batches direct;
 
-	return s->looks->direct && s->first != s->looks->direct && !count_batches(s->looks->direct, &direct) &&
-	       are_held(s->looks->direct, &direct) && direct.per * 2 > b->per;
+	return s->looks->direct && s->first != s->looks->direct &&
+	       !count_batches(s->looks->direct, &direct) && are_held(s->looks->direct, &direct) &&
+	       direct.per * 2 > b->per;
 }
 
 void judge_batches(struct side *s)
@@ -118,7 +121,9 @@ void judge_batches(struct side *s)
 		return;
 	}
 	regular = b.gap_max - b.gap_min <= MAX(100, b.gap_ms / 10) && b.count >= 3;
-	finding_evidence(f, "%llu of %llu events came in %zu batches: every %.2f s (%.2f to %.2f), %lld events, %lld bytes",
+	finding_evidence(f,
+		"%llu of %llu events came in %zu batches: every %.2f s (%.2f to %.2f), %lld events, %lld "
+		"bytes",
 		(unsigned long long)b.events, (unsigned long long)b.all, b.count, (double)b.gap_ms / 1000,
 		(double)b.gap_min / 1000, (double)b.gap_max / 1000, (long long)b.per, (long long)b.bytes);
 	if (origin_sends_so(s, &b))
@@ -182,24 +187,53 @@ static const char *how(const struct observation *o)
 	return o->end == OBSERVE_CUT ? "broken off" : "ended cleanly";
 }
 
+/* What two tries that ended have in common; nothing: FINDING_COUNT. */
+static enum finding_id in_common(const struct observation *a, const struct observation *b)
+{
+	if (!ended(a) || !ended(b) || a->head_ms == OBSERVE_NEVER || b->head_ms == OBSERVE_NEVER)
+		return FINDING_COUNT;
+	if (silent_before_end(a) && silent_before_end(b) &&
+		same_time(observe_last_silence(a), observe_last_silence(b)))
+		return FINDING_DROP_SILENCE;
+	if (age(a) >= AGE_MS && same_time(age(a), age(b)) && (a->end == OBSERVE_CUT || timeout_owner(age(a))))
+		return FINDING_DROP_AGE;
+	return FINDING_COUNT;
+}
+
+bool judge_disagree(const struct observation *a, const struct observation *b)
+{
+	return ended(a) && ended(b) &&
+	       (a->end == OBSERVE_CUT || silent_before_end(a) || silent_before_end(b)) &&
+	       in_common(a, b) == FINDING_COUNT;
+}
+
+static void say_repeated(struct side *s, enum finding_id id, const struct observation *a,
+	const struct observation *b, unsigned tries)
+{
+	struct finding *f = side_find(s, id);
+	bool silence = id == FINDING_DROP_SILENCE;
+	int64_t first = silence ? observe_last_silence(a) : age(a),
+		second = silence ? observe_last_silence(b) : age(b);
+
+	finding_evidence(f, "%s %.2f s after the %s, and again after %.2f s (%u tries)", how(a),
+		(double)first / 1000, silence ? "last byte" : "request", (double)second / 1000, tries);
+	say_period(f, first, silence ? "an idle timeout" : "a limit on the whole request");
+}
+
+/* Two of the tries, the earlier ones first: one that was late for another reason does not hide a timer. */
 static void judge_repeated(struct side *s)
 {
-	const struct observation *a = s->first, *b = s->again;
-	int64_t quiet = observe_last_silence(a), quiet_again = observe_last_silence(b);
-	struct finding *f;
+	const struct observation *tries[] = {s->first, s->again, s->third};
 
-	if (silent_before_end(a) && silent_before_end(b) && same_time(quiet, quiet_again)) {
-		f = side_find(s, FINDING_DROP_SILENCE);
-		finding_evidence(f, "%s after %.2f s of silence, and again on a second try after %.2f s", how(a),
-			(double)quiet / 1000, (double)quiet_again / 1000);
-		say_period(f, quiet, "an idle timeout");
-	} else if (age(a) >= AGE_MS && same_time(age(a), age(b)) &&
-		   (a->end == OBSERVE_CUT || timeout_owner(age(a)))) {
-		f = side_find(s, FINDING_DROP_AGE);
-		finding_evidence(f, "%s %.2f s after the request, and again on a second try after %.2f s", how(a),
-			(double)age(a) / 1000, (double)age(b) / 1000);
-		say_period(f, age(a), "a limit on the whole request");
-	}
+	for (size_t b = 1; b < ARRAY_LEN(tries) && tries[b]; b++)
+		for (size_t a = 0; a < b; a++) {
+			enum finding_id id = in_common(tries[a], tries[b]);
+
+			if (id != FINDING_COUNT) {
+				say_repeated(s, id, tries[a], tries[b], s->third ? 3 : 2);
+				return;
+			}
+		}
 }
 
 static void judge_ended(struct side *s)
@@ -207,21 +241,21 @@ static void judge_ended(struct side *s)
 	const struct observation *o = s->first;
 	struct finding *f;
 
-	if (ended(s->again) && s->again->head_ms != OBSERVE_NEVER)
-		judge_repeated(s);
+	judge_repeated(s);
 	if (o->end == OBSERVE_CUT && !s->has[FINDING_DROP_SILENCE] && !s->has[FINDING_DROP_AGE]) {
 		f = side_find(s, FINDING_CUT);
 		finding_evidence(f, "broken off %.2f s after the request, after %.2f s of silence (%s)%s",
 			(double)age(o) / 1000, (double)observe_last_silence(o) / 1000,
 			o->error ? o->error : "reset",
-			ended(s->again) ? "; at another time on a second try" : "");
+			ended(s->again) ? "; at another time on another try" : "");
 		finding_cause(f, "a hop or the origin closed the connection in front of the end that it had "
 				 "promised: a crash, a deploy, a timeout");
 	}
 	if (o->end == OBSERVE_CLEAN && observe_mid_event(o)) {
 		f = side_find(s, FINDING_MID_EVENT);
-		finding_evidence(f, "the body is complete by its framing, %.2f s after the request, and its last "
-				    "event is not",
+		finding_evidence(f,
+			"the body is complete by its framing, %.2f s after the request, and its last "
+			"event is not",
 			(double)age(o) / 1000);
 		finding_cause(f, "a hop made a complete answer of one that broke off: one that asks HTTP/1.0 "
 				 "upstream takes a lost connection for the end; clients drop the half event");
@@ -236,10 +270,12 @@ static void judge_silence(struct side *s)
 	if (silence < SILENCE_MS)
 		return;
 	f = side_find(s, FINDING_NO_HEARTBEAT);
-	finding_evidence(f, "no byte for %.1f s from %.1f s on; %llu comments in %.1f s", (double)silence / 1000,
-		(double)at / 1000, (unsigned long long)s->first->comments, (double)s->first->end_ms / 1000);
-	finding_cause(f, "nobody sends heartbeats: idle timeouts of proxies, NAT and mobile networks (30 s and "
-			 "more) end silent streams, and a client that is gone is not noticed");
+	finding_evidence(f, "no byte for %.1f s from %.1f s on; %llu comments in %.1f s",
+		(double)silence / 1000, (double)at / 1000, (unsigned long long)s->first->comments,
+		(double)s->first->end_ms / 1000);
+	finding_cause(f,
+		"nobody sends heartbeats: idle timeouts of proxies, NAT and mobile networks (30 s and "
+		"more) end silent streams, and a client that is gone is not noticed");
 }
 
 void judge_end(struct side *s)

@@ -124,8 +124,9 @@ static void finish(struct look *l, CURLcode code)
 static void progress(uint64_t at_ms, uint64_t ms, const struct observation *o)
 {
 	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r  looking: %llu of %llu s, %llu events\033[K", (unsigned long long)at_ms / 1000,
-			(unsigned long long)ms / 1000, (unsigned long long)o->events);
+		fprintf(stderr, "\r  looking: %llu of %llu s, %llu events\033[K",
+			(unsigned long long)at_ms / 1000, (unsigned long long)ms / 1000,
+			(unsigned long long)o->events);
 }
 
 static int watch(CURLM *multi, struct look *looks, size_t n, uint64_t ms)
@@ -154,7 +155,8 @@ static int watch(CURLM *multi, struct look *looks, size_t n, uint64_t ms)
 	for (size_t i = 0; i < n; i++)
 		if (!looks[i].over) {
 			looks[i].o->end_ms = now_ms(&looks[i]);
-			looks[i].o->end = looks[i].o->sent_ms == OBSERVE_NEVER ? OBSERVE_FAILED : OBSERVE_OPEN;
+			looks[i].o->end =
+				looks[i].o->sent_ms == OBSERVE_NEVER ? OBSERVE_FAILED : OBSERVE_OPEN;
 			if (looks[i].o->end == OBSERVE_FAILED)
 				looks[i].o->error = strdup("no connection in this time");
 		}

@@ -23,8 +23,8 @@ static const char *sign_of(const struct observation *o, const struct signs *s, i
 		if (first > last)
 			continue;
 		/* A long burst's events are spread over its time. */
-		events += MAX(b->events ? 1u : 0u,
-			(uint64_t)b->events * (uint64_t)(last - first + 1) / (uint64_t)(b->last_ms - b->at_ms + 1));
+		events += MAX(b->events ? 1u : 0u, (uint64_t)b->events * (uint64_t)(last - first + 1) /
+							   (uint64_t)(b->last_ms - b->at_ms + 1));
 		comments += b->comments;
 		bytes += b->bytes;
 	}
@@ -44,12 +44,10 @@ static unsigned head_column(const struct observation *o, unsigned columns, int64
 	return c && o->body_ms != OBSERVE_NEVER && (unsigned)(o->body_ms * columns / span) == c ? c - 1 : c;
 }
 
-static void draw_line(FILE *to, const char *label, const struct observation *o, const struct signs *s, unsigned columns,
-	int64_t span)
+static void draw_line(FILE *to, const char *label, const struct observation *o, const struct signs *s,
+	unsigned columns, int64_t span)
 {
-	if (!o)
-		return;
-	fprintf(to, "  %-*s", LABEL - 2, label);
+	fprintf(to, "  %-*s ", LABEL - 3, label);
 	for (unsigned c = 0; c < columns; c++) {
 		int64_t from = span * c / columns, until = span * (c + 1) / columns;
 
@@ -80,37 +78,44 @@ static void draw_axis(FILE *to, unsigned columns, int64_t span)
 	int64_t step = step_of(span);
 	unsigned at = 0;
 
-	fprintf(to, "  %-*s", LABEL - 2, "");
+	fprintf(to, "  %-*s ", LABEL - 3, "");
 	for (int64_t t = 0; t <= span; t += step) {
 		unsigned c = (unsigned)(t * columns / span);
 
 		if (c < at)
 			continue;
-		at = c + (unsigned)fprintf(to, step < 1000 ? "%*s|%.1f s" : "%*s|%.0f s", (int)(c - at), "",
-				 (double)t / 1000) -
+		at = c +
+		     (unsigned)fprintf(to, step < 1000 ? "%*s|%.1f s" : "%*s|%.0f s", (int)(c - at), "",
+			     (double)t / 1000) -
 		     (c - at);
 		at = MAX(at, c);
 	}
 	fputc('\n', to);
 }
 
-static int64_t end_of(const struct observation *o, int64_t span)
-{
-	return o ? MAX(span, o->end_ms) : span;
-}
-
 void picture_draw(FILE *to, const struct looks *l, unsigned width, bool utf8)
 {
+	const struct {
+		const char *label;
+		const struct observation *o;
+	} lines[] = {
+		{l->direct ? "chain" : "stream", l->chain},
+		{"  again", l->chain_again},
+		{"  again", l->chain_third},
+		{"origin", l->direct},
+		{"  again", l->direct_again},
+		{"  again", l->direct_third},
+	};
 	const struct signs *s = utf8 ? &fine : &plain;
 	unsigned columns = MIN(MAX(width, 40u), 120u) - LABEL - 6;
-	int64_t span = end_of(l->direct_again, end_of(l->chain_again, end_of(l->direct, l->chain->end_ms)));
+	int64_t span = 1;
 
-	span = MAX(span, 1);
-	draw_line(to, l->direct ? "chain" : "stream", l->chain, s, columns, span);
-	draw_line(to, "  again", l->chain_again, s, columns, span);
-	draw_line(to, "origin", l->direct, s, columns, span);
-	draw_line(to, "  again", l->direct_again, s, columns, span);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		span = lines[i].o ? MAX(span, lines[i].o->end_ms) : span;
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		if (lines[i].o)
+			draw_line(to, lines[i].label, lines[i].o, s, columns, span);
 	draw_axis(to, columns, span);
-	fprintf(to, "  %-*s%s head  %s event  %s some  %s many  %s heartbeat  %s end  %s broken off\n", LABEL - 2, "", s->head,
-		s->one, s->few, s->many, s->comment, s->end, s->cut);
+	fprintf(to, "  %-*s%s head  %s event  %s some  %s many  %s heartbeat  %s end  %s broken off\n",
+		LABEL - 2, "", s->head, s->one, s->few, s->many, s->comment, s->end, s->cut);
 }
