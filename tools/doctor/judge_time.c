@@ -44,12 +44,14 @@ static bool is_opening(const struct observation *o, size_t i)
 static int count_batches(const struct observation *o, struct batches *ret)
 {
 	_cleanup_free_ int64_t *gaps = calloc(3 * (o->nbursts + 1), sizeof(*gaps));
-	int64_t *bytes = gaps + o->nbursts, *per = bytes + o->nbursts, before = OBSERVE_NEVER;
+	int64_t *bytes, *per, before = OBSERVE_NEVER;
 	size_t ngaps = 0;
 
 	*ret = (struct batches){.gap_min = INT64_MAX};
 	if (!gaps)
 		return -ENOMEM;
+	bytes = gaps + o->nbursts;
+	per = bytes + o->nbursts;
 	for (size_t i = 0; i < o->nbursts; i++) {
 		const struct observe_burst *b = &o->bursts[i];
 
