@@ -19,6 +19,9 @@ const struct verb verbs[] = {
 			{"direct", "URL", "the same stream at its origin, to compare"},
 			{"header", "'NAME: VALUE'", "sent with the request; may be given several times"},
 			{"insecure", NULL, "certificates are not checked"}}},
+	{"lane", "ID copy|splice",
+		"copy: the stream leaves the splice lane for good; splice: it may be spliced again",
+		verb_lane, 2, 2, {{0}}},
 	{"log", "level [LEVEL]", "how much the daemon says: error, warn, info or debug", verb_log, 1, 2,
 		{{0}}},
 };

@@ -7,6 +7,7 @@
 #define VERB(name) int verb_##name(struct ctl *c, char **words)
 
 VERB(streams);
+VERB(lane);
 VERB(totals);
 VERB(workers);
 VERB(kill);
