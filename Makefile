@@ -29,13 +29,11 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 BENCH_SRC := $(wildcard tools/bench/*.c)
 VIEW_SRC := $(wildcard tools/view/*.c)
 CTL_SRC := $(wildcard tools/ctl/*.c)
-DOCTOR_SRC := $(wildcard tools/doctor/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 BENCH_TEST := $(wildcard tools/bench/test/test_*.c)
 UNIT_BIN += $(BENCH_TEST:tools/bench/test/test_%.c=$(BUILD)/tests/test_bench_%)
 UNIT_BIN += $(patsubst tools/view/test/test_%.c,$(BUILD)/tests/test_view_%,$(wildcard tools/view/test/test_*.c))
-UNIT_BIN += $(patsubst tools/doctor/test/test_%.c,$(BUILD)/tests/test_doctor_%,$(wildcard tools/doctor/test/test_*.c))
 BENCH_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/bench/main.c,$(BENCH_SRC)))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(BUILD)/sluice $(if $(BENCH_SRC),$(BUILD)/sluice-bench) $(if $(CTL_SRC),$(BUILD)/sluicectl)
@@ -99,14 +97,10 @@ $(BUILD)/sluice-bench: $(BENCH_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
 $(BUILD)/libview.a: $(VIEW_SRC:%.c=$(BUILD)/%.o)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
-$(BUILD)/sluicectl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(DOCTOR_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libview.a $(BUILD)/libsluice.a
+$(BUILD)/sluicectl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libview.a $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcurl
-$(BUILD)/tests/test_doctor_%: $(BUILD)/tools/doctor/test/test_%.o $(DOCTOR_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
-	@mkdir -p $(@D)
-	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcurl -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/tools/bench/page.o: tools/bench/page.html
 $(BUILD)/tests/test_view_%: $(BUILD)/tools/view/test/test_%.o $(BUILD)/libview.a $(BUILD)/libsluice.a
 	@mkdir -p $(@D)

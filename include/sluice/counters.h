@@ -37,11 +37,11 @@ enum sluice_h2_code {
 	SLUICE_H2_CODE_COUNT
 };
 
-enum sluice_h2_abuse {
-#define SLUICE_H2_ABUSE(id, text) SLUICE_H2_ABUSE_##id,
-#include "sluice/h2_abuses.def"
-#undef SLUICE_H2_ABUSE
-	SLUICE_H2_ABUSE_COUNT
+enum sluice_h2_end {
+#define SLUICE_H2_END(id, text) SLUICE_H2_END_##id,
+#include "sluice/h2_ends.def"
+#undef SLUICE_H2_END
+	SLUICE_H2_END_COUNT
 };
 
 /* The shapes of the lists of counters.def: room for words to come, so that the layout keeps. RULES are the
@@ -53,7 +53,7 @@ enum sluice_h2_abuse {
 #define SLUICE_SHAPE_REJECTS   [8]
 #define SLUICE_SHAPE_TLS_FAILS [16]
 #define SLUICE_SHAPE_H2_CODES  [16]
-#define SLUICE_SHAPE_H2_ABUSES [16]
+#define SLUICE_SHAPE_H2_ENDS   [32]
 
 struct sluice_counters {
 #define INTERNAL(id, help)		     __u64 id;
@@ -99,7 +99,7 @@ struct sluice_cert {
 };
 
 _Static_assert(SLUICE_END_BY_COUNT <= 16 && SLUICE_REJECT_COUNT <= 8, "counters: room for every word");
-_Static_assert(SLUICE_TLS_FAIL_COUNT <= 16 && SLUICE_H2_CODE_COUNT <= 16 && SLUICE_H2_ABUSE_COUNT <= 16,
+_Static_assert(SLUICE_TLS_FAIL_COUNT <= 16 && SLUICE_H2_CODE_COUNT <= 16 && SLUICE_H2_END_COUNT <= 32,
 	"counters: room for every word");
 _Static_assert(sizeof(struct sluice_counters) % 64 == 0, "sluice_counters: rows do not share cache lines");
 _Static_assert(sizeof(struct sluice_server) == 192, "sluice_server: size");

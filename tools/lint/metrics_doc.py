@@ -13,7 +13,7 @@ TYPES = {"COUNTER": "counter", "GAUGE": "gauge", "LIST": "counter", "HISTOGRAM":
 WORDS = {
     "RULES": ("user/proto/h1_rules.def", "H1_RULE"), "ENDS": ("include/sluice/end_by.def", "SLUICE_END_BY"),
     "REJECTS": ("include/sluice/rejects.def", "SLUICE_REJECT"), "TLS_FAILS": ("include/sluice/tls_fails.def", "SLUICE_TLS_FAIL"),
-    "H2_CODES": ("include/sluice/h2_codes.def", "SLUICE_H2_CODE"), "H2_ABUSES": ("include/sluice/h2_abuses.def", "SLUICE_H2_ABUSE"),
+    "H2_CODES": ("include/sluice/h2_codes.def", "SLUICE_H2_CODE"), "H2_ENDS": ("include/sluice/h2_ends.def", "SLUICE_H2_END"),
 }
 INTRO = """# Metrics
 

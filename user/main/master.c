@@ -94,26 +94,16 @@ static bool stream_lives(const struct master *m, uint64_t id)
 	return false;
 }
 
-/* Says it to the worker that has the stream. */
-static int tell_about(struct master *m, enum control_kind kind, uint64_t id, char *why)
+static int do_kill(void *arg, uint64_t id, char *why)
 {
+	struct master *m = arg;
 	unsigned worker = (unsigned)(id >> 48);
 
 	if (worker >= m->nchildren || !m->children[worker].pid || !stream_lives(m, id)) {
 		snprintf(why, 256, "no stream has this id; it may have ended");
 		return -ENOENT;
 	}
-	return control_say(m->children[worker].control.fd, kind, id);
-}
-
-static int do_kill(void *arg, uint64_t id, char *why)
-{
-	return tell_about(arg, CONTROL_KILL, id, why);
-}
-
-static int do_lane(void *arg, uint64_t id, bool splice, char *why)
-{
-	return tell_about(arg, splice ? CONTROL_SPLICE : CONTROL_COPY, id, why);
+	return control_say(m->children[worker].control.fd, CONTROL_KILL, id);
 }
 
 static int do_log_level(void *arg, const char *text, char *why)
@@ -163,11 +153,8 @@ static int open_admin(struct master *m)
 		.reload = do_reload,
 		.drain = do_drain,
 		.kill = do_kill,
-		.lane = do_lane,
 		.log_level = do_log_level,
 		.worker = see_worker,
-		.settings = inspect_settings,
-		.lanes = inspect_lanes,
 	};
 	int err;
 
@@ -219,21 +206,18 @@ static int open_splice(struct master *m)
 		.workers = m->nchildren,
 		.servers = m->server_rows,
 		.pin = true};
-	char *why = m->splice_why;
-	size_t size = sizeof(m->splice_why);
+	struct selftest test;
+	char why[256] = "";
 	int err;
 
-	if (!wants(s, LANE_AUTO) && !wants(s, LANE_SPLICE)) {
-		snprintf(why, size, "no route asks for it (lane: copy)");
+	if (!wants(s, LANE_AUTO) && !wants(s, LANE_SPLICE))
 		return 0;
-	}
-	err = splice_open(&params, &m->splice, why, size);
+	err = splice_open(&params, &m->splice, why, sizeof(why));
 	if (!err)
-		err = selftest_run(m->splice, 0, &m->selftest, why, size);
+		err = selftest_run(m->splice, 0, &test, why, sizeof(why));
 	if (!err) {
 		splice_totals_reset(m->splice);
-		log_debug("splice lane: self-test of %zu cases passed in %u us", m->selftest.count,
-			m->selftest.us);
+		log_debug("splice lane: self-test of %zu cases passed in %u us", test.count, test.us);
 		return 0;
 	}
 	splice_close(m->splice);

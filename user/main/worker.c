@@ -5,7 +5,7 @@
 #include "main/publish.h"
 #include "main/sandbox.h"
 #include "stream/client.h"
-#include "stream/stream.h"
+#include "stream/h2_conn.h"
 #include <malloc.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -187,12 +187,6 @@ static void handle(struct worker *w, const struct control_message *m)
 	case CONTROL_KILL:
 		clients_kill(&w->env, m->arg);
 		break;
-	case CONTROL_COPY:
-		clients_set_lane(&w->env, m->arg, SLUICE_LANE_COPY);
-		break;
-	case CONTROL_SPLICE:
-		clients_set_lane(&w->env, m->arg, SLUICE_LANE_SPLICE);
-		break;
 	case CONTROL_LOG_LEVEL:
 		log_set_level((enum log_level)m->arg);
 		break;
@@ -237,8 +231,10 @@ static int env_init(struct worker *w, const struct worker_start *start)
 	list_init(&env->idle_clients);
 	slab_init(&env->clients, sizeof(struct client), 0);
 	slab_init(&env->streams, sizeof(struct stream), 0);
+	slab_init(&env->h2_slots, sizeof(struct h2_slot), 0);
 	env->scratch = malloc(SCRATCH_BYTES);
-	if (!env->scratch) {
+	env->frames = malloc(SCRATCH_BYTES);
+	if (!env->scratch || !env->frames) {
 		settings_unref(start->settings);
 		return -ENOMEM;
 	}
@@ -264,7 +260,9 @@ static void env_done(struct worker *w)
 	slots_done(&env->slots);
 	slab_done(&env->clients);
 	slab_done(&env->streams);
+	slab_done(&env->h2_slots);
 	free(env->scratch);
+	free(env->frames);
 	loop_del(env->loop, &w->control);
 	loop_del(env->loop, &env->notes);
 	loop_free(env->loop);

@@ -3,8 +3,7 @@
 #include "net/addr.h"
 #include "net/tuning.h"
 #include "proto/proxy_header.h"
-#include "stream/stream.h"
-#include <fcntl.h>
+#include "stream/h2_conn.h"
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -15,24 +14,6 @@
 #define LINGER_POLL_MS 10
 #define LINGER_READS   4 /* then live streams get their turn */
 #define CLIENT_EVENTS  (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
-
-ssize_t wire_recv(struct wire *w, void *p, size_t n)
-{
-	ssize_t got;
-
-	do
-		got = recv(w->source.fd, p, n, 0);
-	while (got < 0 && errno == EINTR);
-	if (got < 0) {
-		if (errno == EAGAIN)
-			w->readable = false;
-		return -errno;
-	}
-	/* A short read emptied the socket, and new bytes make a new edge; but an end must still be read. */
-	if ((size_t)got < n && !w->fin && !w->dead)
-		w->readable = false;
-	return got;
-}
 
 static void client_free(struct task *t)
 {
@@ -46,6 +27,7 @@ static void client_gone(struct client *c)
 	struct env *env = c->env;
 
 	loop_del(env->loop, &c->wire.source);
+	wire_drop_tls(&c->wire);
 	close(c->wire.source.fd);
 	c->wire.source.fd = -1;
 	timer_stop(&c->timer);
@@ -100,7 +82,9 @@ static void client_linger(struct client *c, bool reset_when_sent)
 	c->linger_end_ms = loop_now_ms(c->env->loop) + LINGER_MS;
 	buf_reset(&c->in);
 	if (!reset_when_sent)
-		shutdown(c->wire.source.fd, SHUT_WR);
+		wire_shut(&c->wire);
+	/* What still comes is thrown away as it is. */
+	wire_drop_tls(&c->wire);
 	timer_in(c->env->loop, &c->timer, reset_when_sent ? 1 : LINGER_MS);
 	linger_read(c);
 }
@@ -110,6 +94,8 @@ void client_close(struct client *c, enum client_close how)
 	if (c->closed)
 		return;
 	c->stream = NULL;
+	if (c->h2)
+		h2_conn_done(c);
 	if (how == CLIENT_RESET)
 		client_reset(c);
 	else if (how == CLIENT_RESET_WHEN_SENT && !c->wire.dead)
@@ -119,8 +105,22 @@ void client_close(struct client *c, enum client_close how)
 	else if (how != CLIENT_RESET_WHEN_SENT && !c->wire.dead &&
 		 (how == CLIENT_LINGER || c->wire.readable || c->in.len))
 		client_linger(c, false);
-	else
+	else {
+		if (how != CLIENT_RESET_WHEN_SENT && c->wire.tls && !c->wire.dead && !c->handshaking)
+			tls_shutdown(c->wire.tls);
 		client_gone(c);
+	}
+}
+
+void client_told(struct client *c, const struct proxy_header *h)
+{
+	struct sockaddr_any a = {.ss = h->source, .len = sizeof(h->source)};
+
+	c->proxy_header = false;
+	if (h->local)
+		return;
+	addr_to_record(&a, &c->addr);
+	c->trusted = addr_in(&a, c->env->now->settings->trusted, c->env->now->settings->ntrusted);
 }
 
 /* 0: more is needed; 1: behind it (or none was expected); negative: not one. */
@@ -134,15 +134,21 @@ static int read_proxy_header(struct client *c)
 	n = proxy_header_parse(c->in.data, c->in.len, &h);
 	if (n <= 0)
 		return n;
-	if (!h.local) {
-		struct sockaddr_any a = {.ss = h.source, .len = sizeof(h.source)};
-
-		addr_to_record(&a, &c->addr);
-		c->trusted = addr_in(&a, c->env->now->settings->trusted, c->env->now->settings->ntrusted);
-	}
-	c->proxy_header = false;
+	client_told(c, &h);
 	buf_drop(&c->in, (size_t)n);
 	return 1;
+}
+
+/* HTTP/2 with prior knowledge (RFC 9113 3.3): tells whether the connection is, or may yet be, that. */
+static bool is_h2c(struct client *c)
+{
+	size_t n = MIN(c->in.len, H2_PREFACE_LEN);
+
+	if (!c->h2c || c->requests || memcmp(c->in.data, H2_PREFACE, n) != 0)
+		return false;
+	if (n == H2_PREFACE_LEN)
+		h2_conn_begin(c);
+	return true;
 }
 
 /* Looks for a whole head in what is there. */
@@ -156,8 +162,12 @@ static void client_parse(struct client *c)
 		request_start(c, H1_RULE_PROXY_HEADER, 0);
 		return;
 	}
-	if (header == 0 || !c->in.len)
+	if (header == 0 || !c->in.len || is_h2c(c))
 		return;
+	if (c->h2_only) {
+		client_close(c, CLIENT_LINGER);
+		return;
+	}
 	rule = h1_scan(&c->scan, H1_REQUEST, c->in.data, c->in.len, &len);
 	if (rule != H1_OK)
 		request_start(c, rule, 0);
@@ -187,7 +197,8 @@ static void client_read(struct client *c)
 		client_parse(c);
 	/* With `again` waiting, what is at hand comes first: else a pipeline of requests that are answered at
 	 * once would pile up. */
-	while (!c->closed && !c->lingering && !c->stream && c->wire.readable && list_empty(&c->again.link)) {
+	while (!c->closed && !c->lingering && !c->stream && !c->h2 && c->wire.readable &&
+		list_empty(&c->again.link)) {
 		ssize_t n = wire_recv(&c->wire, c->env->scratch, READ_BYTES);
 
 		if (n == -EAGAIN) {
@@ -211,6 +222,8 @@ static void client_go_on(struct task *t)
 
 	if (c->lingering)
 		linger_read(c);
+	else if (c->h2)
+		h2_conn_ready(c);
 	else if (!c->stream)
 		client_read(c);
 }
@@ -239,6 +252,13 @@ void client_next(struct client *c)
 	timer_in(env->loop, &c->timer, env->now->settings->client_keepalive_ms);
 }
 
+/* The first request may have come with the handshake's last bytes. */
+static void go_on_handshake(struct client *c)
+{
+	if (client_secure(c))
+		client_read(c);
+}
+
 static void on_client_ready(struct source *source, uint32_t events)
 {
 	struct client *c = container_of(source, struct client, wire.source);
@@ -246,9 +266,15 @@ static void on_client_ready(struct source *source, uint32_t events)
 	wire_note(&c->wire, events);
 	if (c->lingering)
 		linger_read(c);
-	else if (c->stream)
+	else if (c->handshaking)
+		go_on_handshake(c);
+	else if (c->h2)
+		h2_conn_ready(c);
+	else if (c->stream) {
+		if (c->wire.tls)
+			wire_look(&c->wire);
 		stream_client_ready(c->stream);
-	else if (c->wire.dead)
+	} else if (c->wire.dead)
 		client_close(c, CLIENT_CLOSE);
 	else
 		client_read(c);
@@ -260,66 +286,40 @@ static void on_client_timer(struct timer *t)
 
 	if (c->lingering)
 		linger_timer(c);
+	else if (c->h2)
+		h2_conn_timer(c);
 	else if (c->first_byte_ns && !c->stream)
 		request_timed_out(c);
 	else if (!c->stream)
 		client_close(c, CLIENT_CLOSE);
 }
 
-/* Not worth a stream: the answer is one small write, and the connection ends. */
-static void refuse_connection(struct env *env, int fd, enum sluice_reject why)
+static int begin_tls(struct client *c, const struct acceptor *a)
 {
-	static const char answer[] =
-		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
-		"Content-Length: 0\r\n\r\n";
-	ssize_t n = send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	const struct generation *now = c->env->now;
+	int err = tls_accept(
+		now->tls, (size_t)(a->settings - now->settings->listeners), c->wire.source.fd, &c->wire.tls);
 
-	(void)n; /* it is closed either way */
-	/* Take what it sent, or close() would reset the connection under the answer. */
-	shutdown(fd, SHUT_WR);
-	n = recv(fd, env->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
-	close(fd);
-	env_count_reject(env, why);
+	if (err)
+		return err;
+	c->wire.ops = &wire_tls_ops;
+	c->handshaking = true;
+	return 0;
 }
 
-/* Between requests a connection can be closed without harm; the longest idle goes first. */
-static bool close_one_idle(struct env *env)
-{
-	if (list_empty(&env->idle_clients))
-		return false;
-	client_close(list_first(&env->idle_clients, struct client, idle), CLIENT_CLOSE);
-	return true;
-}
-
-static void client_new(struct acceptor *a, int fd, const struct sockaddr_any *peer)
+void client_open(struct acceptor *a, struct client *c, int fd, const struct sockaddr_any *peer)
 {
 	struct env *env = a->env;
 	const struct settings *settings = env->now->settings;
-	struct client *c;
+	const struct listener_settings *l = a->settings;
 
-	if (fd >= env->fd_limit - FD_RESERVE_CLIENTS && close_one_idle(env)) {
-		int lower = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-		/* The place that came free has a lower number, and the number is what is judged by. */
-		if (lower >= 0) {
-			close(fd);
-			fd = lower;
-		}
-	}
-	if (fd >= env->fd_limit - FD_RESERVE_CLIENTS) {
-		refuse_connection(env, fd, SLUICE_REJECT_FDS);
-		return;
-	}
-	c = slab_take(&env->clients);
-	if (!c) {
-		refuse_connection(env, fd, SLUICE_REJECT_MEMORY);
-		return;
-	}
 	c->env = env;
 	c->wire.source = (struct source){.on_ready = on_client_ready, .fd = fd};
 	c->wire.writable = true;
 	c->is_unix = peer->sa.sa_family == AF_UNIX;
-	c->proxy_header = a->settings->proxy_protocol == PROXY_REQUIRED;
+	c->proxy_header = l->proxy_protocol == PROXY_REQUIRED;
+	c->h2c = !l->tls && l->http != HTTP_1_1_ONLY;
+	c->h2_only = l->http == HTTP_2_ONLY;
 	c->in.max = H1_MAX_HEAD + 2 * READ_BYTES;
 	addr_to_record(peer, &c->addr);
 	c->cookie = c->is_unix ? 0 : tuning_cookie(fd);
@@ -331,71 +331,14 @@ static void client_new(struct acceptor *a, int fd, const struct sockaddr_any *pe
 	list_push_back(&env->all_clients, &c->link);
 	env->totals->connections++;
 	env->totals->connections_now++;
-	if ((!c->is_unix && tuning_client(fd, settings)) ||
+	if ((!c->is_unix && tuning_client(fd, settings)) || (l->tls && begin_tls(c, a)) ||
 		loop_add(env->loop, &c->wire.source, CLIENT_EVENTS)) {
 		client_gone(c);
 		return;
 	}
 	/* Nothing sent yet: the same time as for a head. */
-	timer_in(env->loop, &c->timer, settings->client_head_ms);
+	timer_in(env->loop, &c->timer, l->tls ? l->tls->handshake_ms : settings->client_head_ms);
 	list_push_back(&env->idle_clients, &c->idle);
-}
-
-#define ACCEPT_BATCH	64 /* then live streams get their turn */
-#define ACCEPT_PAUSE_MS 100
-
-static void on_acceptable(struct source *source, uint32_t events)
-{
-	struct acceptor *a = container_of(source, struct acceptor, source);
-
-	(void)events;
-	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		struct sockaddr_any peer = {.len = sizeof(peer.ss)};
-		int fd = accept4(source->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0) {
-			client_new(a, fd, &peer);
-			continue;
-		}
-		if ((errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) &&
-			!close_one_idle(a->env)) {
-			/* Level-triggered: asking again at once would spin. */
-			loop_del(a->env->loop, source);
-			timer_in(a->env->loop, &a->pause, ACCEPT_PAUSE_MS);
-			a->env->totals->accept_pauses++;
-			return;
-		}
-		if (errno == EAGAIN)
-			return;
-	}
-}
-
-static void on_pause_over(struct timer *t)
-{
-	struct acceptor *a = container_of(t, struct acceptor, pause);
-
-	if (loop_add(a->env->loop, &a->source, EPOLLIN))
-		timer_in(a->env->loop, &a->pause, ACCEPT_PAUSE_MS);
-}
-
-int acceptor_init(struct acceptor *a, struct env *env, int fd, struct listener_settings *settings)
-{
-	*a = (struct acceptor){.env = env, .settings = settings};
-	a->source = (struct source){.on_ready = on_acceptable, .fd = fd};
-	timer_init(&a->pause, on_pause_over);
-	/* A unix socket is shared by the workers: one of them is enough for one connection. */
-	return loop_add(env->loop, &a->source,
-		settings->addr.sa.sa_family == AF_UNIX ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN);
-}
-
-void acceptor_done(struct acceptor *a)
-{
-	if (a->source.fd < 0)
-		return;
-	timer_stop(&a->pause);
-	loop_del(a->env->loop, &a->source);
-	close(a->source.fd);
-	a->source.fd = -1;
 }
 
 void clients_drain(struct env *env, uint64_t window_ms)
@@ -409,7 +352,9 @@ void clients_drain(struct env *env, uint64_t window_ms)
 
 		if (c->stream)
 			drain_stream(c->stream);
-		else if (!c->lingering)
+		else if (c->h2)
+			h2_conn_drain(c);
+		else if (!c->lingering && !c->carrier)
 			client_close(c, CLIENT_CLOSE);
 	}
 	if (list_empty(&env->all_clients))
@@ -424,7 +369,9 @@ void clients_cut(struct env *env)
 
 		if (c->stream)
 			stream_end(c->stream, SLUICE_BY_DRAIN, "window over");
-		else if (!c->lingering)
+		else if (c->h2)
+			h2_conn_end(c);
+		else if (!c->lingering && !c->carrier)
 			client_close(c, CLIENT_CLOSE);
 	}
 }

@@ -17,6 +17,9 @@ static bool is_stream(const struct stream *s, const struct h1_response *resp)
 
 static enum h1_framing client_framing(const struct stream *s, const struct h1_response *resp)
 {
+	/* HTTP/2 has frames of its own; all but the length of the body is told by them. */
+	if (s->client->carrier && (resp->framing == H1_BODY_CHUNKED || resp->framing == H1_BODY_CLOSE))
+		return H1_BODY_CLOSE;
 	/* HTTP/1.0 knows no chunks; and the end of a body that only a close ends is not made to look certain.
 	 */
 	if (resp->framing == H1_BODY_CHUNKED && s->minor == 0)
@@ -48,7 +51,8 @@ static int set_sndbuf(struct stream *s)
 	struct client *c = s->client;
 	unsigned want = s->resp.stream ? sndbuf_first(s) : (c->sndbuf ? SNDBUF_AFTER_STREAM : 0);
 
-	if (c->is_unix || !want || want == c->sndbuf)
+	/* An HTTP/2 connection's is all its streams'. */
+	if (c->is_unix || c->carrier || !want || want == c->sndbuf)
 		return 0;
 	c->sndbuf = want;
 	s->ctl->sndbuf = want;

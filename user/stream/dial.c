@@ -1,11 +1,13 @@
 /* DIAL: a server is picked and connected to. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "net/addr.h"
 #include "net/dial.h"
 #include "net/tuning.h"
 #include "stream/stream.h"
 
-#define MAX_ATTEMPTS	4 /* connections tried for one request, the first included */
+#define MAX_ATTEMPTS	4		/* connections tried for one request, the first included */
+#define WARN_EVERY_MS	(60 * MS_PER_S) /* about one route */
 #define UPSTREAM_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 void head_on_upstream(struct stream *s);
@@ -27,9 +29,11 @@ static void overload(struct stream *s, enum sluice_reject why, const char *detai
 }
 
 /* Takes the fd into the loop. */
-static int watch(struct stream *s, int fd)
+static int watch(struct stream *s, int fd, struct tls_conn *tls)
 {
-	s->up = (struct wire){.source = {.fd = fd, .on_ready = stream_upstream_ready}};
+	s->up = (struct wire){.source = {.fd = fd, .on_ready = stream_upstream_ready},
+		.tls = tls,
+		.ops = tls ? &wire_tls_ops : NULL};
 	ctl_begin(s->ctl);
 	addr_to_record(&s->lease.addr, &s->ctl->upstream);
 	ctl_end(s->ctl);
@@ -38,23 +42,27 @@ static int watch(struct stream *s, int fd)
 
 static void start_connect(struct stream *s)
 {
+	struct tls_conn *tls = NULL;
 	int fd, err;
 
 	s->up_reused = s->lease.idle_fd >= 0;
 	s->attempts++;
 	if (s->up_reused) {
 		fd = s->lease.idle_fd;
+		tls = s->lease.tls;
 		s->lease.idle_fd = -1;
+		s->lease.tls = NULL;
 		err = 0;
 	} else {
 		err = dial_start(&s->lease.addr, s->gen->settings, &fd);
 	}
 	if (!err && fd >= s->env->fd_limit - FD_RESERVE_UPSTREAMS) {
+		tls_conn_free(tls);
 		close(fd);
 		err = -EMFILE;
 	}
 	if (!err)
-		err = watch(s, fd);
+		err = watch(s, fd, tls);
 	if (err == -EMFILE || err == -ENFILE || err == -EADDRNOTAVAIL || err == -ENOMEM) {
 		stream_drop_upstream(s, LEASE_CLOSED);
 		if (err == -EADDRNOTAVAIL)
@@ -136,21 +144,62 @@ void dial_on_client(struct stream *s)
 	(void)s;
 }
 
+static int begin_tls(struct stream *s)
+{
+	const struct upstream_settings *u = &s->gen->settings->upstreams[s->route->upstream];
+	int err;
+
+	if (!u->tls)
+		return 0;
+	err = tls_connect(s->gen->tls, s->route->upstream, u->servers[s->lease.index].host, s->up.source.fd,
+		&s->up.tls);
+	if (!err)
+		s->up.ops = &wire_tls_ops;
+	return err;
+}
+
+/* A certificate that is not trusted is a fault of the configuration, and nobody else would tell of it. */
+static void warn_tls(struct stream *s)
+{
+	struct route_state *state = &s->gen->routes[s->route - s->gen->settings->routes];
+	uint64_t now = loop_now_ms(s->env->loop);
+
+	s->env->totals->tls_connect_failed[SLUICE_TLS_FAIL_OTHER]++;
+	if (state->tls_warned_ms && now < state->tls_warned_ms + WARN_EVERY_MS)
+		return;
+	state->tls_warned_ms = now;
+	log_warn("route %s: TLS to server %s of upstream %s failed: %s", s->route->name,
+		server_address(s->lease.server), s->ctl->upstream_name, tls_why(s->up.tls));
+}
+
 void dial_on_upstream(struct stream *s);
 void dial_on_upstream(struct stream *s)
 {
 	int err;
 
-	if (!s->up.writable && !s->up.dead)
+	if (!s->up_connected) {
+		if (!s->up.writable && !s->up.dead)
+			return;
+		err = dial_result(s->up.source.fd);
+		if (!err)
+			err = begin_tls(s);
+		if (err) {
+			dial_failed(s, err == -ECONNREFUSED ? "refused" : "connect");
+			return;
+		}
+		s->up_connected = true;
+	}
+	err = s->up.tls ? tls_handshake(s->up.tls) : 0;
+	if (err == -EAGAIN && !s->up.dead)
 		return;
-	err = dial_result(s->up.source.fd);
 	if (err) {
-		dial_failed(s, err == -ECONNREFUSED ? "refused" : "connect");
+		warn_tls(s);
+		dial_failed(s, "tls");
 		return;
 	}
-	s->up_connected = true;
 	send_begin(s);
 	/* What came together with the connection makes no other edge. */
+	s->up.readable |= s->up.tls != NULL;
 	head_on_upstream(s);
 }
 

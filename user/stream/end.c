@@ -2,7 +2,7 @@
  * closes. And the answers that the relay gives in an upstream's stead. */
 #include "base/clock.h"
 #include "base/rng.h"
-#include "stream/stream.h"
+#include "stream/h2_conn.h"
 #include <stdio.h>
 
 void stream_free_task(struct task *t);
@@ -21,6 +21,13 @@ void stream_free_task(struct task *t)
 	slab_give(&env->streams, s);
 }
 
+static void close_tls(struct stream *s, enum lease_end how)
+{
+	if (s->up.tls && how != LEASE_FAILED)
+		tls_shutdown(s->up.tls);
+	wire_drop_tls(&s->up);
+}
+
 void stream_drop_upstream(struct stream *s, enum lease_end how)
 {
 	int fd = s->up.source.fd;
@@ -33,6 +40,10 @@ void stream_drop_upstream(struct stream *s, enum lease_end how)
 	}
 	if (fd >= 0) {
 		loop_del(s->env->loop, &s->up.source);
+		if (how == LEASE_REUSE)
+			s->lease.tls = s->up.tls;
+		else
+			close_tls(s, how);
 		s->up = (struct wire){.source = {.fd = -1, .on_ready = stream_upstream_ready}};
 		if (how != LEASE_REUSE)
 			close(fd);
@@ -40,6 +51,7 @@ void stream_drop_upstream(struct stream *s, enum lease_end how)
 	if (s->lease.server)
 		upstreams_return(&s->lease, how, how == LEASE_REUSE ? fd : -1);
 	s->lease.idle_fd = -1;
+	s->lease.tls = NULL;
 	s->up_connected = false;
 }
 
@@ -47,7 +59,7 @@ void stream_release_upstream(struct stream *s)
 {
 	bool reuse = s->up.source.fd >= 0 && s->resp.done && s->up_keep && !s->up_spoilt &&
 		     !stream_sends(s) && !s->req.abandoned && !s->up.fin && !s->up.dead &&
-		     (!s->up.readable || s->hooked) && !s->env->draining;
+		     (!s->up.readable || s->hooked || s->up.tls) && !s->env->draining;
 
 	stream_drop_upstream(s, reuse ? LEASE_REUSE : LEASE_CLOSED);
 }
@@ -76,6 +88,17 @@ static void log_end(struct stream *s)
 	access_log_end(&s->env->log, s->ctl, &end);
 }
 
+/* What a reset or a close tells in HTTP/1, RST_STREAM tells in HTTP/2. */
+static void let_slot_go(struct stream *s, bool whole)
+{
+	bool ours =
+		s->end_by == SLUICE_BY_SLOW || s->end_by == SLUICE_BY_ADMIN || s->end_by == SLUICE_BY_DRAIN;
+	bool clean = whole && !s->abort_client && !(s->ctl->flags & SLUICE_CTL_TRUNCATED);
+
+	h2_slot_release(s->client, clean, s->end_by == SLUICE_BY_SLOW || s->end_by == SLUICE_BY_CLIENT,
+		ours ? H2_CANCEL : H2_INTERNAL_ERROR);
+}
+
 static void let_client_go(struct stream *s)
 {
 	struct client *c = s->client;
@@ -83,7 +106,9 @@ static void let_client_go(struct stream *s)
 		     s->end_by == SLUICE_BY_NO_UPSTREAM || s->end_by == SLUICE_BY_TIMEOUT ||
 		     s->end_by == SLUICE_BY_OVERLOAD || s->end_by == SLUICE_BY_BAD_RESPONSE;
 
-	if (s->end_by == SLUICE_BY_CLIENT)
+	if (c->carrier)
+		let_slot_go(s, whole);
+	else if (s->end_by == SLUICE_BY_CLIENT)
 		client_close(c, c->wire.dead || s->abort_client ? CLIENT_RESET : CLIENT_CLOSE);
 	else if (s->abort_client)
 		client_close(c, s->end_by == SLUICE_BY_SLOW ? CLIENT_RESET : CLIENT_RESET_WHEN_SENT);

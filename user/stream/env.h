@@ -28,8 +28,9 @@ struct generation {
 	struct upstreams *upstreams;
 	struct tls *tls; /* contexts of its TLS listeners and upstreams */
 	struct route_state {
-		uint32_t streams;   /* live now, for max_streams */
-		uint64_t warned_ms; /* last warning about this route; the next one keeps a distance */
+		uint32_t streams;	/* live now, for max_streams */
+		uint64_t warned_ms;	/* last warning about this route; the next one keeps a distance */
+		uint64_t tls_warned_ms; /* the same of its upstream's TLS */
 	} routes[];
 };
 
@@ -43,10 +44,11 @@ struct env {
 	struct access_log log;
 	struct sluice_counters *totals; /* this worker's row: plain increments */
 	struct tls_tickets *tickets;	/* shared by all workers */
-	struct slab streams, clients;
+	struct slab streams, clients, h2_slots;
 	struct list all_clients;
 	struct list idle_clients;  /* between requests, the longest idle first */
 	char *scratch;		   /* SCRATCH_BYTES; any callback may use it, none may keep it */
+	char *frames;		   /* SCRATCH_BYTES for HTTP/2, whose callbacks use `scratch` */
 	struct h1_request request; /* scratch: the head being looked at */
 	struct h1_response response;
 	int fd_limit;

@@ -1,7 +1,5 @@
 /* Bytes to the client: straight into its socket, and a backlog only for what that did not take. */
 #include "stream/stream.h"
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #define BACKLOG_KEEP 1024 /* an empty backlog bigger than this gives its memory back */
 
@@ -24,19 +22,17 @@ int backlog_add(struct backlog *b, const void *p, size_t n)
 int backlog_flush(struct backlog *b, struct wire *w)
 {
 	while (backlog_len(b)) {
-		ssize_t n;
+		struct iovec rest = {b->buf.data + b->at, backlog_len(b)};
+		ssize_t n = wire_send(w, &rest, 1, rest.iov_len, false);
 
+		if (n < 0)
+			return (int)n;
+		b->at += (size_t)n;
 		if (!w->writable)
-			return 0;
-		n = send(w->source.fd, b->buf.data + b->at, backlog_len(b), MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != EAGAIN)
-			return -errno;
-		if (n < (ssize_t)backlog_len(b))
-			w->writable = false;
-		b->at += n > 0 ? (size_t)n : 0;
+			break;
 	}
+	if (backlog_len(b))
+		return 0;
 	b->at = b->buf.len = 0;
 	if (b->buf.cap > BACKLOG_KEEP)
 		backlog_reset(b);
@@ -79,24 +75,8 @@ void out_blocked(struct stream *s, bool blocked)
 /* What the socket took of `n`; a full socket is 0. */
 static ssize_t try_send(struct stream *s, const struct iovec *iov, size_t niov, size_t n, bool more)
 {
-	struct wire *w = &s->client->wire;
-	struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = niov};
-	int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
-	ssize_t sent;
+	ssize_t sent = backlog_len(&s->to_client) ? 0 : wire_send(&s->client->wire, iov, niov, n, more);
 
-	if (backlog_len(&s->to_client) || !w->writable)
-		return 0;
-	do
-		sent = niov == 1 ? send(w->source.fd, iov->iov_base, iov->iov_len, flags)
-				 : sendmsg(w->source.fd, &msg, flags);
-	while (sent < 0 && errno == EINTR);
-	if (sent < 0) {
-		if (errno != EAGAIN)
-			return -errno;
-		sent = 0;
-	}
-	if ((size_t)sent < n)
-		w->writable = false;
 	if (sent > 0)
 		note_sent(s, (size_t)sent);
 	return sent;

@@ -4,7 +4,7 @@
 #include "net/addr.h"
 #include "policy/pick_key.h"
 #include "policy/route.h"
-#include "stream/stream.h"
+#include "stream/h2_conn.h"
 #include <stdio.h>
 
 void stream_timeout(struct timer *t);
@@ -85,8 +85,12 @@ static void fill_record(struct stream *s, const struct h1_request *req)
 	ctl->requests = s->client->requests;
 	ctl->notsent_lowat = s->client->is_unix ? 0 : settings->notsent_lowat;
 	ctl->user_timeout_ms = s->client->is_unix ? 0 : (uint32_t)settings->user_timeout_ms;
+	if (client_is_tls(s->client))
+		ctl->flags |= SLUICE_CTL_TLS;
+	if (s->client->carrier)
+		ctl->flags |= SLUICE_CTL_H2;
 	if (req) {
-		ctl->http = (uint16_t)(10 + req->minor);
+		ctl->http = s->client->carrier ? 20 : (uint16_t)(10 + req->minor);
 		copy_text(ctl->method, sizeof(ctl->method), req->method_text);
 		copy_text(ctl->host, sizeof(ctl->host), req->host);
 		copy_text(ctl->path, sizeof(ctl->path), req->path);
@@ -110,6 +114,7 @@ static void plan_body(struct stream *s, const struct h1_request *req)
 {
 	s->req.framing = req->framing;
 	s->req.left = req->content_length;
+	s->req.unframed = s->client->carrier && req->framing == H1_BODY_CHUNKED;
 	s->req.done =
 		req->framing == H1_BODY_NONE || (req->framing == H1_BODY_LENGTH && !req->content_length);
 	if (req->framing == H1_BODY_CHUNKED)
@@ -146,7 +151,7 @@ static int write_head(struct stream *s, const struct h1_request *req)
 	const struct upstream_settings *u = &s->gen->settings->upstreams[s->route->upstream];
 	char ip[64] = "";
 	struct h1_forward fwd = {
-		.scheme = SLICE("http"),
+		.scheme = client_is_tls(s->client) ? SLICE("https") : SLICE("http"),
 		.client_trusted = s->client->trusted,
 		.drop_accept_encoding = s->event_request && s->route->drop_accept_encoding,
 		.host = slice_of(u->host),
@@ -168,7 +173,8 @@ static enum h1_rule check_body_start(const struct stream *s, struct slice rest)
 
 	if (s->req.framing == H1_BODY_LENGTH && s->route->max_body && s->req.left > s->route->max_body)
 		return H1_RULE_BODY_TOO_LARGE;
-	while (s->req.framing == H1_BODY_CHUNKED && rest.n && r.state != CHUNK_DONE && r.state != CHUNK_BAD) {
+	while (s->req.framing == H1_BODY_CHUNKED && !s->req.unframed && rest.n && r.state != CHUNK_DONE &&
+		r.state != CHUNK_BAD) {
 		struct chunk_step step = chunk_next(&r, rest.p, rest.n);
 
 		payload += step.payload.n;
@@ -208,7 +214,8 @@ static void route_request(struct stream *s, const struct h1_request *req, size_t
 	stream_move(s, STREAM_ROUTE);
 	s->route = route_find(s->gen->settings, req);
 	if (!s->route) {
-		buf_drop(&c->in, head_len);
+		if (head_len)
+			buf_drop(&c->in, head_len);
 		stream_reply(s, 404, SLUICE_BY_REFUSED, "no_route",
 			"No route matches this host, path and method.");
 		return;
@@ -227,7 +234,8 @@ static void route_request(struct stream *s, const struct h1_request *req, size_t
 	}
 	/* The head's bytes are used up; req points into them, so this comes last. An idle stream keeps no
 	 * memory for it. */
-	buf_drop(&c->in, head_len);
+	if (head_len)
+		buf_drop(&c->in, head_len);
 	if (!c->in.len)
 		buf_reset(&c->in);
 	memset(&c->scan, 0, sizeof(c->scan));
@@ -241,6 +249,19 @@ static void route_request(struct stream *s, const struct h1_request *req, size_t
 		overload(s, SLUICE_REJECT_ROUTE, "route max_streams");
 	else
 		dial_begin(s);
+}
+
+static void begin(struct stream *s, const struct h1_request *req, size_t head_len)
+{
+	s->method = req->method;
+	s->minor = req->minor;
+	s->keep_alive = req->keep_alive && !s->env->draining;
+	plan_body(s, req);
+	fill_record(s, req);
+	if (s->ctl_private)
+		overload(s, SLUICE_REJECT_SLOTS, "slots");
+	else
+		route_request(s, req, head_len);
 }
 
 void request_start(struct client *c, enum h1_rule rule, size_t len)
@@ -262,16 +283,34 @@ void request_start(struct client *c, enum h1_rule rule, size_t len)
 		refuse(s, rule);
 		return;
 	}
-	s->method = req->method;
-	s->minor = req->minor;
-	s->keep_alive = req->keep_alive && !env->draining;
-	plan_body(s, req);
-	fill_record(s, req);
-	if (s->ctl_private) {
-		overload(s, SLUICE_REJECT_SLOTS, "slots");
+	begin(s, req, len);
+}
+
+void request_start_parsed(struct client *c, const struct h1_request *req)
+{
+	struct stream *s = stream_new(c);
+
+	if (!s) {
+		env_count_reject(c->env, SLUICE_REJECT_MEMORY);
+		h2_slot_release(c, false, true, H2_REFUSED_STREAM);
 		return;
 	}
-	route_request(s, req, len);
+	c->env->totals->requests++;
+	begin(s, req, 0);
+}
+
+void request_refused(struct client *c, enum h1_rule rule)
+{
+	struct stream *s = stream_new(c);
+
+	c->env->totals->requests++;
+	c->env->totals->refused[rule]++;
+	if (!s) {
+		h2_slot_release(c, false, true, H2_REFUSED_STREAM);
+		return;
+	}
+	fill_record(s, NULL);
+	stream_end(s, SLUICE_BY_REFUSED, h1_rule_label(rule));
 }
 
 void request_timed_out(struct client *c)

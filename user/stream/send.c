@@ -1,7 +1,6 @@
 /* SEND_REQUEST: the head and the body go up as they come. The body goes on being sent while an answer comes
  * down. */
-#include "stream/stream.h"
-#include <sys/socket.h>
+#include "stream/h2_conn.h"
 
 #define READ_BYTES	   (16 * 1024)
 #define MOVES_A_TURN	   4		/* then the other streams have their turn */
@@ -29,22 +28,16 @@ static int send_head(struct stream *s)
 	bool more = s->req.framing == H1_BODY_LENGTH && !s->req.done && s->client->in.len;
 
 	while (s->req_head_sent < s->req_head.len) {
-		ssize_t n;
+		struct iovec rest = {s->req_head.data + s->req_head_sent, s->req_head.len - s->req_head_sent};
+		ssize_t n = wire_send(&s->up, &rest, 1, rest.iov_len, more);
 
-		if (!s->up.writable)
-			return 0;
-		n = send(s->up.source.fd, s->req_head.data + s->req_head_sent,
-			s->req_head.len - s->req_head_sent, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != EAGAIN)
-			return -errno;
 		if (n < 0)
-			s->up.writable = false;
-		else
-			s->req_head_sent += (size_t)n;
+			return (int)n;
+		s->req_head_sent += (size_t)n;
+		if (!s->up.writable)
+			break;
 	}
-	return 1;
+	return s->req_head_sent == s->req_head.len;
 }
 
 static int put_up(struct stream *s, const char *p, size_t n)
@@ -94,9 +87,25 @@ static int feed_chunked(struct stream *s, const char *p, size_t n, size_t *ret_u
 	return err;
 }
 
+/* The client's framing is not in the bytes: HTTP/2 tells the end. */
+static int feed_unframed(struct stream *s, const char *p, size_t n, size_t *ret_used)
+{
+	int err = n ? put_chunk(s, (struct slice){p, n}) : 0;
+
+	*ret_used = n;
+	s->req.bytes += n;
+	if (err >= 0 && h2_slot_request_ended(s->client)) {
+		s->req.done = true;
+		err = put_up(s, "0\r\n\r\n", 5);
+	}
+	return err;
+}
+
 /* Takes what belongs to the body from `p`. Negative: the upstream does not take it. */
 static int feed(struct stream *s, const char *p, size_t n, size_t *ret_used)
 {
+	if (s->req.unframed)
+		return feed_unframed(s, p, n, ret_used);
 	if (s->req.framing == H1_BODY_CHUNKED)
 		return feed_chunked(s, p, n, ret_used);
 	*ret_used = (size_t)MIN((uint64_t)n, s->req.left);
@@ -145,7 +154,7 @@ static int move_some(struct stream *s)
 	struct client *c = s->client;
 	const char *p = c->in.data;
 	size_t n = c->in.len, used;
-	bool kept = n > 0;
+	bool kept = n > 0 || (s->req.unframed && h2_slot_request_ended(c));
 	int err;
 
 	if (!kept) {
@@ -165,7 +174,9 @@ static int move_some(struct stream *s)
 	}
 	s->progress_ms = loop_now_ms(s->env->loop);
 	err = feed(s, p, n, &used);
-	if (kept)
+	if (c->carrier)
+		h2_slot_consumed(c, used);
+	if (kept && used)
 		buf_drop(&c->in, used);
 	else if (used < n && buf_append(&c->in, p + used, n - used))
 		err = -ENOMEM;

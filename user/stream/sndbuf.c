@@ -32,7 +32,8 @@ void sndbuf_adapt(struct stream *s)
 	uint64_t now = loop_now_ms(s->env->loop), want;
 
 	/* `stream` first: an answer of the relay's own may have no route. */
-	if (!s->resp.stream || s->route->sndbuf || c->is_unix || now < s->sndbuf_ms + ADAPT_EVERY_MS)
+	if (!s->resp.stream || s->route->sndbuf || c->is_unix || c->carrier ||
+		now < s->sndbuf_ms + ADAPT_EVERY_MS)
 		return;
 	s->sndbuf_ms = now;
 	want = wanted(c->wire.source.fd);

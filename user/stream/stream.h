@@ -8,6 +8,7 @@
 #include "proto/chunk.h"
 #include "proto/sse.h"
 #include "stream/env.h"
+#include "stream/wire.h"
 
 enum stream_state {
 #define STATE(id, text, next, on_client, on_upstream, on_timeout) STREAM_##id,
@@ -37,21 +38,18 @@ static inline size_t backlog_len(const struct backlog *b)
 	return b->buf.len - b->at;
 }
 
-/* An fd as edge-triggered epoll sees it: a flag stays up until the socket says EAGAIN. */
-struct wire {
-	struct source source;
-	bool readable, writable;
-	bool fin;  /* EPOLLRDHUP: the peer will send no more */
-	bool dead; /* EPOLLHUP or EPOLLERR */
-};
-
 struct stream;
+struct acceptor;
+struct h2_conn;
 
-/* One client connection. Holds at most one stream; the next request waits in `in` or in the socket. */
+/* One client connection, or one stream of an HTTP/2 connection. Holds at most one stream; the next request
+ * waits in `in` or in the socket. */
 struct client {
 	struct wire wire;
-	struct list link; /* env->all_clients */
-	struct list idle; /* env->idle_clients while no request is in progress */
+	struct client *carrier; /* the HTTP/2 connection that it is a stream of; NULL: a connection */
+	struct h2_conn *h2;	/* NULL: speaks HTTP/1 */
+	struct list link;	/* env->all_clients */
+	struct list idle;	/* env->idle_clients while no request is in progress */
 	struct env *env;
 	struct stream *stream;
 	struct timer timer; /* head timeout, keep-alive, lingering close */
@@ -64,8 +62,11 @@ struct client {
 	uint64_t first_byte_ns; /* of the request being read; 0: none yet */
 	uint32_t requests;
 	bool is_unix;
-	bool trusted;	      /* in trusted_proxies */
-	bool proxy_header;    /* a PROXY protocol header is still to come */
+	bool trusted;	   /* in trusted_proxies */
+	bool proxy_header; /* a PROXY protocol header is still to come */
+	bool handshaking;  /* TLS */
+	bool h2c;	   /* may begin with HTTP/2 by prior knowledge */
+	bool h2_only;
 	bool lingering;	      /* our side is shut; reads and discards until the peer closes */
 	bool reset_when_sent; /* lingering until the last byte was acknowledged, then a reset */
 	bool closed;
@@ -73,12 +74,18 @@ struct client {
 	uint64_t linger_end_ms;
 };
 
+static inline bool client_is_tls(const struct client *c)
+{
+	return c->wire.tls || (c->carrier && c->carrier->wire.tls);
+}
+
 /* The request's body on its way up. */
 struct request_body {
 	enum h1_framing framing;
 	uint64_t left;		   /* H1_BODY_LENGTH */
 	struct chunk_reader chunk; /* H1_BODY_CHUNKED */
 	uint64_t bytes;		   /* of payload, taken so far */
+	bool unframed;		   /* of HTTP/2: payload as it came, chunked only on its way up */
 	bool done;		   /* all of it was taken from the client */
 	bool abandoned;		   /* the upstream takes no more of it: answered early, or broke */
 };
@@ -184,7 +191,6 @@ void stream_move(struct stream *s, enum stream_state next);
 const char *stream_state_name(enum stream_state state);
 void stream_client_ready(struct stream *s);
 void stream_upstream_ready(struct source *source, uint32_t events);
-void wire_note(struct wire *w, uint32_t events);
 
 /* ---- end.c */
 /* The stream is over: closes the upstream, logs, and lets the client's connection go on or close. `detail` is
@@ -206,9 +212,21 @@ void stream_unreachable(struct stream *s, int status, enum sluice_end_by by, con
 /* ---- request.c */
 /* The head in c->in is whole (`len` bytes behind the scan's skip), or breaks `rule`. */
 void request_start(struct client *c, enum h1_rule rule, size_t len);
+/* The same of a head that HTTP/2 brought. */
+void request_start_parsed(struct client *c, const struct h1_request *req);
+/* A head that was answered already, and has to be counted and logged. */
+void request_refused(struct client *c, enum h1_rule rule);
 /* The client began a head and did not end it in time. */
 void request_timed_out(struct client *c);
+/* ---- secure.c */
+/* Goes on with the TLS handshake. True: it is done, and the first request may be there. */
+bool client_secure(struct client *c);
 /* ---- client.c */
+/* A connection that was just accepted; takes over the fd. */
+struct proxy_header;
+/* What a PROXY protocol header said of the connection. */
+void client_told(struct client *c, const struct proxy_header *h);
+void client_open(struct acceptor *a, struct client *c, int fd, const struct sockaddr_any *peer);
 /* After a stream: waits for the next request, or closes. */
 void client_next(struct client *c);
 enum client_close {
@@ -219,8 +237,6 @@ enum client_close {
 	CLIENT_RESET_WHEN_SENT,
 };
 void client_close(struct client *c, enum client_close how);
-/* As recv(2) on the wire, keeping its flags: > 0, 0 at the end, -EAGAIN or another negative errno. */
-ssize_t wire_recv(struct wire *w, void *p, size_t n);
 /* ---- dial.c */
 void dial_begin(struct stream *s);
 /* The connection failed before a response byte: another try if that is allowed, else the route's error
@@ -250,9 +266,6 @@ void deadline_arm(struct stream *s);
 /* ---- lane.c */
 /* Best lane for this response, from DECIDE. */
 void lane_choose_for(struct stream *s);
-/* The best lane that it could take now if the route asked for `asked`, and why not a better one. */
-enum sluice_lane lane_best_of(
-	const struct stream *s, enum lane_choice asked, enum sluice_lane_reason *ret_reason);
 /* Hands the body to the kernel if that is its lane and nothing is in userspace's hands. */
 void lane_try(struct stream *s);
 void lane_leave(struct stream *s, enum lane_after after);

@@ -56,18 +56,6 @@ const char *stream_state_name(enum stream_state state)
 	return table[state].name;
 }
 
-void wire_note(struct wire *w, uint32_t events)
-{
-	if (events & EPOLLIN)
-		w->readable = true;
-	if (events & EPOLLOUT)
-		w->writable = true;
-	if (events & EPOLLRDHUP)
-		w->fin = w->readable = true;
-	if (events & (EPOLLHUP | EPOLLERR))
-		w->dead = w->readable = w->writable = true;
-}
-
 void stream_client_ready(struct stream *s)
 {
 	const struct state_row *row = &table[s->state];

@@ -2,7 +2,6 @@
  * backpressure. */
 #include "base/clock.h"
 #include "stream/stream.h"
-#include <sys/socket.h>
 
 #define READ_BYTES   (16 * 1024)
 #define READS_A_TURN 8
@@ -66,14 +65,14 @@ void tunnel_pump(struct stream *s)
 		to_up = move(s, client, &s->up, &s->to_up, &up);
 		if (to_up == 0) {
 			s->req.done = true;
-			shutdown(s->up.source.fd, SHUT_WR);
+			wire_shut(&s->up);
 		}
 	}
 	if (!s->tunnel_down_done) {
 		to_client = move(s, &s->up, client, &s->to_client, &down);
 		if (to_client == 0) {
 			s->tunnel_down_done = true;
-			shutdown(client->source.fd, SHUT_WR);
+			wire_shut(client);
 		}
 	}
 	s->ctl->bytes_in += down;

@@ -6,6 +6,7 @@ struct idle_conn {
 	struct source source;
 	struct timer timer;
 	struct server *server;
+	struct tls_conn *tls; /* NULL: plaintext */
 	struct sockaddr_any addr;
 };
 
@@ -28,62 +29,80 @@ static int detach(struct idle_conn *c)
 	return fd;
 }
 
+static void drop(struct idle_conn *c)
+{
+	struct tls_conn *tls = c->tls;
+	int fd = detach(c);
+
+	tls_conn_free(tls);
+	close(fd);
+}
+
+/* What the loop has not told yet: the upstream may have closed it since this turn began. TLS may have had
+ * something to say that answers no request: a session ticket. */
+static bool quiet(int fd, struct tls_conn *tls)
+{
+	char byte;
+
+	if (tls)
+		return !tls_peek_end(tls) && !tls_pending(tls);
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
 /* The upstream closed it, or sent bytes that answer no request (a response longer than it said, RFC
  * 9112 9.2): either way nothing may be sent on it again. */
 static void on_ready(struct source *source, uint32_t events)
 {
-	(void)events;
-	close(detach(container_of(source, struct idle_conn, source)));
+	struct idle_conn *c = container_of(source, struct idle_conn, source);
+
+	if (!c->tls || (events & ~(uint32_t)EPOLLIN) || !quiet(source->fd, c->tls))
+		drop(c);
 }
 
 static void on_old(struct timer *timer)
 {
-	close(detach(container_of(timer, struct idle_conn, timer)));
+	drop(container_of(timer, struct idle_conn, timer));
 }
 
-/* What the loop has not told yet: the upstream may have closed it since this turn began. */
-static bool quiet(int fd)
-{
-	char byte;
-
-	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
-int pool_take(struct server *s, struct sockaddr_any *ret_addr)
+int pool_take(struct server *s, struct sockaddr_any *ret_addr, struct tls_conn **ret_tls)
 {
 	while (!list_empty(&s->idle)) {
 		struct idle_conn *c = list_first(&s->idle, struct idle_conn, link);
 		struct sockaddr_any addr = c->addr;
-		int fd = detach(c);
+		struct tls_conn *tls = c->tls;
 
-		if (quiet(fd)) {
+		if (quiet(c->source.fd, tls)) {
 			*ret_addr = addr;
-			return fd;
+			*ret_tls = tls;
+			return detach(c);
 		}
-		close(fd);
+		drop(c);
 	}
 	return -1;
 }
 
-void pool_give(struct server *s, int fd, const struct sockaddr_any *addr)
+void pool_give(struct server *s, int fd, struct tls_conn *tls, const struct sockaddr_any *addr)
 {
 	struct upstreams *u = s->up->all;
 	const struct upstream_settings *settings = s->up->settings;
 	struct idle_conn *c = NULL;
 
-	if (!u->retired && server_up(s) && s->nidle < settings->keepalive && quiet(fd))
+	if (!u->retired && server_up(s) && s->nidle < settings->keepalive && quiet(fd, tls))
 		c = slab_take(&u->idle_slab);
 	if (!c) {
+		tls_conn_free(tls);
 		close(fd);
 		return;
 	}
 	c->source = (struct source){.fd = fd, .on_ready = on_ready};
 	if (loop_add(u->loop, &c->source, EPOLLIN | EPOLLRDHUP)) {
 		slab_give(&u->idle_slab, c);
+		tls_conn_free(tls);
 		close(fd);
 		return;
 	}
 	c->server = s;
+	c->tls = tls;
 	c->addr = *addr;
 	timer_init(&c->timer, on_old);
 	timer_in(u->loop, &c->timer, settings->keepalive_ms);
@@ -95,7 +114,7 @@ void pool_give(struct server *s, int fd, const struct sockaddr_any *addr)
 void pool_close_oldest(struct server *s)
 {
 	if (!list_empty(&s->idle))
-		close(detach(list_entry(s->idle.prev, struct idle_conn, link)));
+		drop(list_entry(s->idle.prev, struct idle_conn, link));
 }
 
 void pool_close_all(struct server *s)
@@ -110,6 +129,6 @@ void pool_close_gone(struct server *s)
 		struct idle_conn *c = list_entry(pos, struct idle_conn, link);
 
 		if (!addrs_has(&s->addrs, &c->addr))
-			close(detach(c));
+			drop(c);
 	}
 }

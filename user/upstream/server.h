@@ -85,9 +85,10 @@ void upstream_wake(struct upstream *up);
 /* ---- pool.c */
 size_t pool_object_size(void);
 /* The newest idle connection that is still good, or -1. */
-int pool_take(struct server *s, struct sockaddr_any *ret_addr);
-/* Keeps `fd`, or closes it: the pool is full, the server is down, or bytes wait where none should. */
-void pool_give(struct server *s, int fd, const struct sockaddr_any *addr);
+int pool_take(struct server *s, struct sockaddr_any *ret_addr, struct tls_conn **ret_tls);
+/* Keeps `fd` and its session (NULL: plaintext), or closes both: the pool is full, the server is down, or
+ * bytes wait where none should. */
+void pool_give(struct server *s, int fd, struct tls_conn *tls, const struct sockaddr_any *addr);
 void pool_close_oldest(struct server *s);
 void pool_close_all(struct server *s);
 /* Closes those to addresses that the name no longer has. */

@@ -6,6 +6,7 @@
 
 #include "conf/settings.h"
 #include "event/loop.h"
+#include "tls/tls.h"
 #include "upstream/sticky.h"
 
 struct upstreams;
@@ -43,6 +44,7 @@ struct lease {
 	struct server *server;	  /* NULL: none */
 	struct sockaddr_any addr; /* dial this */
 	int idle_fd;		  /* >= 0: a kept-alive connection, take it over instead; -1: dial */
+	struct tls_conn *tls;	  /* of idle_fd, or given back with LEASE_REUSE; NULL: plaintext */
 	unsigned index;		  /* of the server in its upstream */
 	bool reused;		  /* came from the pool: its failure says nothing about the server */
 };

@@ -206,7 +206,7 @@ static void lease(struct server *s, const struct pick_key *key, bool allow_idle,
 
 	*ret = (struct lease){.server = s, .index = s->index, .idle_fd = -1};
 	if (allow_idle)
-		ret->idle_fd = pool_take(s, &ret->addr);
+		ret->idle_fd = pool_take(s, &ret->addr, &ret->tls);
 	if (ret->idle_fd >= 0) {
 		ret->reused = true;
 	} else {
@@ -265,7 +265,7 @@ void upstreams_return(struct lease *l, enum lease_end how, int fd)
 	*l = (struct lease){.idle_fd = -1};
 	s->leased--;
 	if (how == LEASE_REUSE)
-		pool_give(s, fd, &was.addr);
+		pool_give(s, fd, was.tls, &was.addr);
 	else if (how == LEASE_FAILED && !was.reused)
 		server_failed(s, &was.addr);
 	if (s->limit)

@@ -144,7 +144,7 @@ add("C6", "get", b"get / HTTP/1.1\r\n" + H + b"\r\n", (400, 501))
 add("C6", "GET with a brace", b"GE{T / HTTP/1.1\r\n" + H + b"\r\n", (400, 501))
 add("C7", "CONNECT", b"CONNECT test.example:443 HTTP/1.1\r\n" + H + b"\r\n", (405, 501), "connect")
 add("C7", "TRACE", b"TRACE / HTTP/1.1\r\n" + H + b"\r\n", (405, 501), "trace")
-add("C7", "PRI", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400, 405, 505), "h2_preface")
+add("C7", "PRI, and not the preface behind it", b"PRI * HTTP/2.0\r\n\r\nNO\r\n\r\n", (400, 405, 505), "h2_preface")
 add("C8", "target of 64 KB", b"GET /" + b"a" * 65536 + b" HTTP/1.1\r\n" + H + b"\r\n", 414, "line_too_long")
 add("C8", "target of 64 KB that never ends", b"GET /" + b"a" * 65536, 414, "line_too_long")
 for what, line in (
