@@ -44,7 +44,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-test build programs units fuzzers demo test test-asan-build lint bench install uninstall clean
+.PHONY: all deps deps-test build programs units fuzzers demo test test-asan-build lint bench bench-scale bench-plots install uninstall clean
 
 all: deps
 	$(Q)$(MAKE) --no-print-directory build
@@ -75,6 +75,16 @@ lint: deps-test
 bench: deps-test
 	$(Q)$(MAKE) --no-print-directory programs
 	$(Q)$(BUILD)/sluice-bench compare $(BENCH_FLAGS)
+
+# The model of docs/SCALE.md, measured and put into the page: half an hour on a quiet machine.
+bench-scale: deps-test
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)$(BUILD)/sluice-bench scale --plots docs/performance --page docs/SCALE.md $(BENCH_FLAGS)
+
+# The plots once more, from the figures that are kept beside them.
+bench-plots: deps-test
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)for f in docs/performance/*.json; do $(BUILD)/sluice-bench plots --from "$$f" --to docs/performance || exit 1; done
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -137,6 +147,7 @@ install: build
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/sluice
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(filter-out $(BUILD)/sluice,$(PROGRAMS))
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sluice/peers tools/bench/peers/*.conf
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sluice/plots tools/bench/plots/*.gp
 	install -D -m 644 conf/sluice.yaml.example $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.yaml.example
 	install -D -m 644 conf/sluice.service $(DESTDIR)$(UNITDIR)/sluice.service
 	sed -i 's,@SBINDIR@,$(PREFIX)/sbin,; s,@SYSCONFDIR@,$(SYSCONFDIR),' $(DESTDIR)$(UNITDIR)/sluice.service

@@ -7,5 +7,7 @@ int command_origin(int argc, char **argv);
 int command_load(int argc, char **argv);
 int command_watch(int argc, char **argv);
 int command_compare(int argc, char **argv);
+int command_scale(int argc, char **argv);
+int command_plots(int argc, char **argv);
 
 #endif

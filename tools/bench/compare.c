@@ -1,101 +1,11 @@
 #include "compare.h"
 #include "base/clock.h"
-#include "cli.h"
 #include "commands.h"
+#include "compare_setup.h"
 #include "load_job.h"
-#include "spawn.h"
+#include "plot.h"
 #include "term.h"
-#include <libgen.h>
 #include <limits.h>
-#include <signal.h>
-
-#define FDS_WANTED 1000000
-
-static void on_signal(int signo)
-{
-	(void)signo;
-	compare_interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction act = {.sa_handler = on_signal};
-
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-}
-
-/* The contender gets the first CPU to itself, all else the others: with one CPU only there is nothing to
- * part. */
-static void choose_cpus(struct compare *cmp)
-{
-	cpu_set_t all;
-	int first = 0;
-
-	if (cmp->unpinned || sched_getaffinity(0, sizeof(all), &all) || CPU_COUNT(&all) < 2)
-		return;
-	while (!CPU_ISSET(first, &all))
-		first++;
-	CPU_ZERO(&cmp->contender_cpus);
-	CPU_SET(first, &cmp->contender_cpus);
-	cmp->other_cpus = all;
-	CPU_CLR(first, &cmp->other_cpus);
-	cmp->pinned = sched_setaffinity(0, sizeof(cmp->other_cpus), &cmp->other_cpus) == 0;
-}
-
-/* Paths that follow from where this program lies: build/sluice-bench beside build/sluice, in the tree of
- * tools/. */
-static void choose_paths(struct compare *cmp)
-{
-	static char sluice[PATH_MAX + 16], peers[PATH_MAX + 32], program[PATH_MAX];
-	char self[PATH_MAX] = "";
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *dir;
-
-	self[MAX(n, (ssize_t)0)] = 0;
-	snprintf(program, sizeof(program), "%s", self);
-	dir = dirname(self);
-	snprintf(sluice, sizeof(sluice), "%s/sluice", dir);
-	snprintf(peers, sizeof(peers), "%s/../tools/bench/peers", dir);
-	cmp->self = program;
-	if (!cmp->sluice)
-		cmp->sluice = sluice;
-	if (!cmp->peers_dir)
-		cmp->peers_dir = peers;
-}
-
-static int choose_client(struct compare *cmp, const struct cli *cli)
-{
-	cmp->client = client_find(cmp->client_name);
-	if (!cmp->client)
-		return cli_wrong(cli, "client", "h1 tls h2", cmp->client_name);
-	if (!cmp->contenders)
-		cmp->contenders = cmp->client->contenders;
-	return 0;
-}
-
-static int choose_contenders(struct compare *cmp, const struct cli *cli)
-{
-	struct slice rest = slice_of(cmp->contenders);
-	char names[256];
-
-	peer_names(names, sizeof(names));
-	while (rest.n) {
-		const char *comma = memchr(rest.p, ',', rest.n);
-		struct slice name = {rest.p, comma ? (size_t)(comma - rest.p) : rest.n};
-		const struct peer *p = peer_find(name);
-
-		if (!p || cmp->count == COMPARE_CONTENDERS_MAX)
-			return cli_wrong(cli, "contenders", names, cmp->contenders);
-		if (!p->argv[0] && cmp->client->http == 2)
-			return cli_wrong(
-				cli, "contenders", "relays: the origin itself speaks no HTTP/2", p->name);
-		cmp->contests[cmp->count++].peer = p;
-		rest.n -= name.n + (comma ? 1 : 0);
-		rest.p += name.n + (comma ? 1 : 0);
-	}
-	return cmp->count ? 0 : cli_wrong(cli, "contenders", names, "none");
-}
 
 static void print_run(const struct compare *cmp, const struct contest *c)
 {
@@ -113,13 +23,14 @@ static int run_rounds(struct compare *cmp)
 {
 	double each = cmp->seconds + compare_overhead(cmp);
 
-	cmp->progress = (struct progress){clock_mono_ns(), (double)(cmp->rounds * cmp->count), 0, each};
+	cmp->progress =
+		(struct progress){clock_mono_ns(), each * (double)(cmp->rounds * cmp->count), each, 0};
 	for (cmp->round = 0; cmp->round < cmp->rounds; cmp->round++) {
 		for (size_t i = 0; i < cmp->count; i++) {
 			struct contest *c = &cmp->contests[i];
 			int err = c->left_out[0] ? -ECANCELED : compare_run(cmp, c);
 
-			cmp->progress.done++;
+			cmp->progress.done_s += each;
 			if (err == -EINTR)
 				return err;
 			if (!err)
@@ -134,20 +45,25 @@ static int run_rounds(struct compare *cmp)
 	return 0;
 }
 
-/* Asks every contender for its version, once. */
-static void ask_versions(struct compare *cmp)
+/* The figures as a file, and the plots of that file. */
+static int keep(const struct compare *cmp)
 {
-	const struct peer_vars vars = {
-		.listen = "", .origin = "", .dir = "", .conf = "", .sluice = cmp->sluice};
+	char json[PATH_MAX], scripts[PATH_MAX + 64];
+	const struct plot_dirs dirs = {plot_scripts(scripts, sizeof(scripts)), cmp->plots};
+	const char *path = cmp->json_path;
+	int err = cmp->plots ? plot_folder(cmp->plots) : 0;
 
-	for (size_t i = 0; i < cmp->count; i++) {
-		struct contest *c = &cmp->contests[i];
-		char *argv[PEER_ARGS_MAX] = {NULL};
-
-		if (c->peer->version[0] && !peer_argv(c->peer->version, &vars, argv))
-			spawn_first_line(argv, c->version, sizeof(c->version));
-		peer_argv_free(argv);
+	if (!path && cmp->plots) {
+		snprintf(json, sizeof(json), "%s/%s-%s.json", cmp->plots, cmp->topology_name,
+			cmp->client->name);
+		path = json;
 	}
+	if (err || !path)
+		return err;
+	err = compare_write_json(cmp, path);
+	if (err)
+		fprintf(stderr, "sluice-bench compare: cannot write %s: %s\n", path, strerror(-err));
+	return err || !cmp->plots ? err : plot_file(path, &dirs);
 }
 
 static int run_all(struct compare *cmp, bool remote)
@@ -155,12 +71,7 @@ static int run_all(struct compare *cmp, bool remote)
 	char time_text[24];
 	int err;
 
-	/* Whom we start inherits the limit, so it is the same for all. */
-	net_raise_fd_limit(FDS_WANTED);
-	choose_paths(cmp);
-	ask_versions(cmp);
-	choose_cpus(cmp);
-	catch_signals();
+	compare_prepare(cmp);
 	fprintf(stderr, "sluice-bench compare: %s, %llu rounds of %.3g s: %s in all\n", cmp->contenders,
 		(unsigned long long)cmp->rounds, cmp->seconds,
 		progress_time((double)(cmp->rounds * cmp->count) * (cmp->seconds + compare_overhead(cmp)),
@@ -178,10 +89,7 @@ static int run_all(struct compare *cmp, bool remote)
 		return 1;
 	}
 	compare_print(stdout, cmp);
-	err = cmp->json_path ? compare_write_json(cmp, cmp->json_path) : 0;
-	if (err)
-		fprintf(stderr, "sluice-bench compare: cannot write %s: %s\n", cmp->json_path,
-			strerror(-err));
+	err = keep(cmp);
 	for (size_t i = 0; i < cmp->count; i++)
 		if (cmp->contests[i].count)
 			return err ? 1 : 0;
@@ -206,7 +114,8 @@ int command_compare(int argc, char **argv)
 	const struct cli_option options[] = {
 		CLI_SWITCH("quick", CLI_ON, &cmp.quick, "three short rounds: a picture within two minutes"),
 		CLI_RANGE("streams", CLI_COUNT, &cmp.streams, "N", "event streams (1000)", 1, 1e6),
-		CLI_RANGE("rate", CLI_NUMBER, &cmp.rate, "N", "events a second on each (40)", 0.01, 100000),
+		CLI_RANGE("rate", CLI_NUMBER, &cmp.rate, "N", "events a second on each (40); 0: idle streams",
+			0, 100000),
 		CLI_RANGE("size", CLI_COUNT, &cmp.size, "BYTES", "of an event (200)", 1, 1048576),
 		CLI_RANGE("rounds", CLI_COUNT, &cmp.rounds, "N", "rounds of every contender in turn (5)", 1,
 			COMPARE_ROUNDS_MAX),
@@ -226,6 +135,8 @@ int command_compare(int argc, char **argv)
 			"local (loopback) or remote (three network namespaces; root) (local)"),
 		CLI_SWITCH("no-pin", CLI_ON, &cmp.unpinned, "let every process run on any CPU"),
 		CLI_STRING("json", &cmp.json_path, "FILE", "write all figures there"),
+		CLI_STRING("plots", &cmp.plots, "DIR",
+			"draw them there; without --json: as DIR/TOPOLOGY-CLIENT.json"),
 		CLI_STRING("sluice", &cmp.sluice, "PATH", "the relay (sluice beside this program)"),
 		CLI_STRING("peers", &cmp.peers_dir, "DIR", "the peers' config files (tools/bench/peers)"),
 	};
@@ -235,9 +146,7 @@ int command_compare(int argc, char **argv)
 	int err = cli_parse(&cli, argc, argv);
 
 	if (!err)
-		err = choose_client(&cmp, &cli);
-	if (!err)
-		err = choose_contenders(&cmp, &cli);
+		err = compare_choose(&cmp, &cli);
 	if (!err && topology_parse(cmp.topology_name, &remote))
 		err = cli_wrong(&cli, "topology", "local remote", cmp.topology_name);
 	if (err)

@@ -4,6 +4,7 @@
 #define SLUICE_BENCH_COMPARE_H
 
 #include "cpu.h"
+#include "memory.h"
 #include "peers.h"
 #include "progress.h"
 #include "topology.h"
@@ -43,6 +44,12 @@ enum metric {
 	METRIC_PAUSE_P99,
 	METRIC_PAUSE_MAX,
 	METRIC_PAUSE_RATE, /* of those, a second, that arrived at last */
+	METRIC_CORES,	   /* METRIC_MACHINE as CPU seconds per second: the only such figure when there are no
+			      events */
+	METRIC_CORES_CONTENDER,
+	METRIC_MEMORY_USER,    /* bytes, of the contender's processes with all streams open */
+	METRIC_MEMORY_SLAB,    /* bytes, of the whole kernel, above what it was without streams */
+	METRIC_MEMORY_SOCKETS, /* likewise */
 	METRICS
 };
 
@@ -88,7 +95,7 @@ struct compare {
 	uint64_t streams, size, rounds, processes;
 	double rate, seconds, warmup, pause;
 	bool quick, unpinned;
-	const char *contenders, *json_path, *sluice, *peers_dir, *topology_name, *client_name;
+	const char *contenders, *json_path, *sluice, *peers_dir, *topology_name, *client_name, *plots;
 	const char *self;		      /* this program's path: the origin is one of its commands */
 	cpu_set_t contender_cpus, other_cpus; /* the same when not pinned apart */
 	bool pinned;

@@ -26,6 +26,11 @@ const struct metric_row metric_rows[METRICS] = {
 	[METRIC_PAUSE_P99] = {"stopped_latency_p99", "ms"},
 	[METRIC_PAUSE_MAX] = {"stopped_latency_max", "ms"},
 	[METRIC_PAUSE_RATE] = {"stopped_events_per_s", "1/s"},
+	[METRIC_CORES] = {"cores_machine", "CPUs"},
+	[METRIC_CORES_CONTENDER] = {"cores_contender", "CPUs"},
+	[METRIC_MEMORY_USER] = {"memory_user", "bytes"},
+	[METRIC_MEMORY_SLAB] = {"memory_slab", "bytes"},
+	[METRIC_MEMORY_SOCKETS] = {"memory_sockets", "bytes"},
 };
 
 static int by_value(const void *a, const void *b)

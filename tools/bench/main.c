@@ -12,6 +12,10 @@ static const struct {
 	{"load", command_load, "opens many streams; order, loss, latency"},
 	{"watch", command_watch, "opens one stream and shows each event and the time it took"},
 	{"compare", command_compare, "runs the contenders in turn and compares CPU per event and latency"},
+	{"scale", command_scale,
+		"runs a grid of streams and rates, fits what each costs, tells what a larger host would "
+		"carry"},
+	{"plots", command_plots, "draws the files of compare and scale"},
 };
 
 static void usage(FILE *to)

@@ -3,15 +3,20 @@
 #include "term.h"
 #include <stdarg.h>
 
-#define TRUSTED_SHARE 0.02 /* of the whole: before that the rest is told from unit_s */
+#define TRUSTED_SHARE 0.02 /* of the whole: before that the rest takes what it is meant to */
+
+static double done_with(const struct progress *p, double part)
+{
+	return p->done_s + part * p->run_s;
+}
 
 double progress_left(const struct progress *p, double part, uint64_t now_ns)
 {
-	double done = p->done + part, passed = (double)(now_ns - p->begin_ns) / 1e9;
+	double done = done_with(p, part), passed = (double)(now_ns - p->begin_ns) / 1e9;
 
-	if (done < p->total * TRUSTED_SHARE || done <= 0)
-		return (p->total - done) * p->unit_s;
-	return MAX((p->total - done) * passed / done, 0.0);
+	if (done < p->total_s * TRUSTED_SHARE || done <= 0)
+		return p->total_s - done;
+	return MAX((p->total_s - done) * passed / done, 0.0);
 }
 
 const char *progress_time(double seconds, char *out)
@@ -31,7 +36,7 @@ void progress_show(const struct progress *p, double part, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	term_progress(p->total > 0 ? (p->done + part) / p->total : 0, "%s; %s left", text,
+	term_progress(p->total_s > 0 ? done_with(p, part) / p->total_s : 0, "%s; %s left", text,
 		progress_time(progress_left(p, part, clock_mono_ns()), left));
 }
 

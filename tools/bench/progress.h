@@ -1,14 +1,16 @@
-/* How far a series of equally long runs is, and how long the rest will take. Owned by the command that runs
- * them; shown on stderr, and only on a terminal. */
+/* How far a series of runs is, and how long the rest will take. Owned by the command that runs them; shown on
+ * stderr, and only on a terminal. */
 #ifndef SLUICE_BENCH_PROGRESS_H
 #define SLUICE_BENCH_PROGRESS_H
 
 #include "base/util.h"
 
+/* Runs count by the time that they are meant to take. */
 struct progress {
-	uint64_t begin_ns;  /* monotonic; when the first run began */
-	double total, done; /* runs, or whatever counts them: seconds that they are meant to take */
-	double unit_s; /* what one is expected to take, until that can be told from those that are done */
+	uint64_t begin_ns; /* monotonic; when the first began */
+	double total_s;	   /* of all */
+	double run_s;	   /* of the one in progress */
+	double done_s;	   /* of those that are over */
 };
 
 /* Seconds that are left, `part` (0..1) of the run in progress being over. Pure. */

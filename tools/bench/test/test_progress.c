@@ -7,15 +7,16 @@
 
 static void test_time_left(void **state)
 {
-	const struct progress p = {100 * NS_PER_S, 10, 0, 6}, later = {100 * NS_PER_S, 10, 4, 6};
+	/* ten runs of 6 s */
+	const struct progress p = {100 * NS_PER_S, 60, 6, 0}, later = {100 * NS_PER_S, 60, 6, 24};
 
 	(void)state;
-	/* nothing is known yet: what the runs are expected to take */
+	/* nothing is known yet: what the runs are meant to take */
 	assert_true(progress_left(&p, 0, 101 * NS_PER_S) == 60);
 	/* half of the first run took 4 s: 9.5 more of 8 s each */
 	assert_true(progress_left(&p, 0.5, 104 * NS_PER_S) == 76);
 	assert_true(progress_left(&later, 1, 120 * NS_PER_S) == 20);
-	assert_true(progress_left(&(struct progress){0, 2, 2, 5}, 0.5, 9) == 0);
+	assert_true(progress_left(&(struct progress){0, 10, 5, 10}, 0.5, 9) == 0);
 }
 
 static void test_time_as_text(void **state)

@@ -1,0 +1,145 @@
+#include "plot.h"
+#include "topology.h"
+
+/* "topology, load, machine, versions": what a reader needs beside the picture. */
+static int caption(json_t *o, char *out, size_t size)
+{
+	const char *when, *cpu, *kernel, *topology = "local", *client = "h1";
+	double rate, seconds;
+	int cpus, streams, bytes, rounds;
+	json_t *c;
+	size_t i, n;
+
+	if (json_unpack(o, "{s:s, s:{s:s, s:i, s:s}, s:{s:i, s:F, s:i, s:i, s:F, s?:s, s?:s}}", "when", &when,
+		    "machine", "cpu", &cpu, "cpus", &cpus, "kernel", &kernel, "settings", "streams", &streams,
+		    "rate", &rate, "size", &bytes, "rounds", &rounds, "seconds", &seconds, "topology",
+		    &topology))
+		return -EBADMSG;
+	n = (size_t)snprintf(out, size,
+		"%d streams x %g events/s x %d B; medians of %d rounds of %g s, bars from least to most; "
+		"%s.\n"
+		"%s, %d CPUs; %s; %.10s.",
+		streams, rate, bytes, rounds, seconds,
+		!strcmp(topology, "remote") ? "three network namespaces over veth" : "all on loopback",
+		!strcmp(client, "h1")	 ? ""
+		: !strcmp(client, "tls") ? "; clients over TLS"
+					 : "; clients over HTTP/2",
+		cpu, cpus, kernel, when);
+	json_array_foreach(json_object_get(o, "contenders"), i, c)
+	{
+		const char *version = json_string_value(json_object_get(c, "version"));
+
+		if (version && *version && n < size)
+			n += (size_t)snprintf(out + n, size - n, "%s%s: %s",
+				i && strstr(out, "\nV") ? "; " : "\nVersions: ",
+				json_string_value(json_object_get(c, "name")), version);
+	}
+	return 0;
+}
+
+/* Median, least and most of one figure. */
+static bool spread_of(json_t *contender, const char *key, struct spread *ret)
+{
+	return !json_unpack(contender, "{s:{s:{s:F, s:F, s:F}}}", "summary", key, "median", &ret->median,
+		"min", &ret->min, "max", &ret->max);
+}
+
+static double median_of(json_t *contender, const char *key)
+{
+	struct spread s = {0};
+
+	return spread_of(contender, key, &s) ? s.median : 0;
+}
+
+static double above_none(json_t *contender)
+{
+	double v = 0;
+
+	return json_unpack(contender, "{s:{s:{s:F}}}", "above_none", metric_rows[METRIC_MACHINE].key,
+		       "median", &v)
+		       ? 0
+		       : v;
+}
+
+static bool took_part(json_t *contender)
+{
+	return json_array_size(json_object_get(contender, "rounds")) > 0;
+}
+
+static int plot_cpu(json_t *o, const struct plot_dirs *dirs, const char *stem, const char *text)
+{
+	static const enum metric parts[] = {
+		METRIC_CONTENDER, METRIC_KWORKER, METRIC_KERNEL, METRIC_ORIGIN, METRIC_LOAD};
+	struct plot p;
+	json_t *c;
+	size_t i;
+	int err = plot_begin(&p, dirs, stem, "cpu");
+
+	if (err)
+		return err;
+	plot_text(&p, "caption", text);
+	fprintf(p.to, "$data << EOD\n");
+	json_array_foreach(json_object_get(o, "contenders"), i, c)
+	{
+		struct spread all = {0};
+
+		if (!took_part(c) || !spread_of(c, metric_rows[METRIC_MACHINE].key, &all))
+			continue;
+		fprintf(p.to, "%s", json_string_value(json_object_get(c, "name")));
+		for (size_t k = 0; k < ARRAY_LEN(parts); k++)
+			fprintf(p.to, " %g", median_of(c, metric_rows[parts[k]].key));
+		fprintf(p.to, " %g %g %g %g\n", all.median, all.min, all.max, above_none(c));
+	}
+	fprintf(p.to, "EOD\n");
+	return plot_end(&p);
+}
+
+static int plot_latency(json_t *o, const struct plot_dirs *dirs, const char *stem, const char *text)
+{
+	char names[512] = "";
+	struct plot p;
+	json_t *c;
+	size_t i, n = 0;
+	int err = plot_begin(&p, dirs, stem, "latency");
+
+	if (err)
+		return err;
+	plot_text(&p, "caption", text);
+	fprintf(p.to, "$data << EOD\n");
+	json_array_foreach(json_object_get(o, "contenders"), i, c)
+	{
+		if (!took_part(c) || n >= sizeof(names))
+			continue;
+		n += (size_t)snprintf(
+			names + n, sizeof(names) - n, "%s ", json_string_value(json_object_get(c, "name")));
+		for (int m = METRIC_P50; m <= METRIC_MAX; m++) {
+			struct spread s = {0};
+
+			if (spread_of(c, metric_rows[m].key, &s))
+				fprintf(p.to, "%d %g %g %g\n", m - METRIC_P50, s.median, s.min, s.max);
+		}
+		fprintf(p.to, "\n\n");
+	}
+	fprintf(p.to, "EOD\n");
+	plot_text(&p, "names", names);
+	return plot_end(&p);
+}
+
+int plot_compare(json_t *o, const struct plot_dirs *dirs, const char *stem)
+{
+	double rate = 0;
+	char text[1200];
+	json_t *c;
+	size_t i, with_events = 0;
+	int err = caption(o, text, sizeof(text));
+
+	if (err)
+		return err;
+	json_array_foreach(json_object_get(o, "contenders"), i, c) with_events += took_part(c);
+	if (!with_events || json_unpack(o, "{s:{s:F}}", "settings", "rate", &rate) || rate == 0) {
+		fprintf(stderr, "sluice-bench plots: %s: no run with events, nothing to draw\n", stem);
+		return -ENODATA;
+	}
+	err = plot_cpu(o, dirs, stem, text);
+	return err ? err : plot_latency(o, dirs, stem, text);
+}
