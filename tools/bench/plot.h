@@ -38,6 +38,13 @@ const char *plot_scripts(char *out, size_t size);
 must_check int plot_compare(json_t *o, const struct plot_dirs *dirs, const char *stem);
 must_check int plot_scale(const struct scale_data *d, const struct plot_dirs *dirs, const char *stem);
 
+/* Pure: lines for the caption, each begun with a newline: who has which version, the same one said once. A
+ * version may be "": nothing is said of it. */
+struct plot_version {
+	const char *name, *version;
+};
+void plot_versions(const struct plot_version *list, size_t count, char *out, size_t size);
+
 /* Pure: the rate (or, with by_rate, the number of streams) that most places of the grid share; those with
  * more events win. 0 when there is none with events. */
 double plot_shared(const struct scale_data *d, bool by_rate);

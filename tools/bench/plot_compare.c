@@ -7,17 +7,18 @@ static int caption(json_t *o, char *out, size_t size)
 	const char *when, *cpu, *kernel, *topology = "local", *client = "h1";
 	double rate, seconds;
 	int cpus, streams, bytes, rounds;
+	struct plot_version who[COMPARE_CONTENDERS_MAX];
 	json_t *c;
-	size_t i, n;
+	size_t i, n, used = 0;
 
 	if (json_unpack(o, "{s:s, s:{s:s, s:i, s:s}, s:{s:i, s:F, s:i, s:i, s:F, s?:s, s?:s}}", "when", &when,
 		    "machine", "cpu", &cpu, "cpus", &cpus, "kernel", &kernel, "settings", "streams", &streams,
 		    "rate", &rate, "size", &bytes, "rounds", &rounds, "seconds", &seconds, "topology",
-		    &topology))
+		    &topology, "client", &client))
 		return -EBADMSG;
 	n = (size_t)snprintf(out, size,
 		"%d streams x %g events/s x %d B; medians of %d rounds of %g s, bars from least to most; "
-		"%s.\n"
+		"%s%s.\n"
 		"%s, %d CPUs; %s; %.10s.",
 		streams, rate, bytes, rounds, seconds,
 		!strcmp(topology, "remote") ? "three network namespaces over veth" : "all on loopback",
@@ -27,13 +28,13 @@ static int caption(json_t *o, char *out, size_t size)
 		cpu, cpus, kernel, when);
 	json_array_foreach(json_object_get(o, "contenders"), i, c)
 	{
+		const char *name = json_string_value(json_object_get(c, "name"));
 		const char *version = json_string_value(json_object_get(c, "version"));
 
-		if (version && *version && n < size)
-			n += (size_t)snprintf(out + n, size - n, "%s%s: %s",
-				i && strstr(out, "\nV") ? "; " : "\nVersions: ",
-				json_string_value(json_object_get(c, "name")), version);
+		if (name && version && used < ARRAY_LEN(who))
+			who[used++] = (struct plot_version){name, version};
 	}
+	plot_versions(who, used, out + n, size - n);
 	return 0;
 }
 

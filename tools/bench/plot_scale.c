@@ -6,15 +6,11 @@ static void caption(const struct scale_data *d, const char *what, char *out, siz
 	size_t n = (size_t)snprintf(out, size, "%s\n%s, %d CPUs; %s; %.10s; %s.", what, m->cpu, m->cpus,
 		m->kernel, m->when,
 		!strcmp(d->topology, "remote") ? "three network namespaces over veth" : "all on loopback");
-	bool first = true;
+	struct plot_version who[COMPARE_CONTENDERS_MAX];
 
-	for (size_t i = 0; i < d->contender_count && n < size; i++) {
-		if (!d->contenders[i].version[0])
-			continue;
-		n += (size_t)snprintf(out + n, size - n, "%s%s: %s", first ? "\nVersions: " : "; ",
-			d->contenders[i].name, d->contenders[i].version);
-		first = false;
-	}
+	for (size_t i = 0; i < d->contender_count; i++)
+		who[i] = (struct plot_version){d->contenders[i].name, d->contenders[i].version};
+	plot_versions(who, d->contender_count, out + n, size - n);
 }
 
 double plot_shared(const struct scale_data *d, bool by_rate)

@@ -1,6 +1,6 @@
 # CPU per event above none against the event rate. $data: a block per contender: rate, median, least, most, model.
 set title "What an event costs as streams get busier: CPU above no relay at all" font ",17"
-set label 1 caption at screen 0.02, screen 0.10 font ",10" textcolor rgb "#868e96"
+set label 1 caption at screen 0.02, screen 0.105 font ",10" textcolor rgb "#868e96"
 set xlabel "events a second on each stream (logarithmic)" offset 0,0.3
 set ylabel "CPU per event above none, us (lower is better)"
 stats $data using 1 nooutput

@@ -1,7 +1,7 @@
 # CPU per event by contender, stacked by who spent it. $data: name, contender, kworker, kernel, origin, load, sum, least, most,
 # above none.
 set title "What an event costs: CPU of the whole machine, by who spends it" font ",17"
-set label 1 caption at screen 0.02, screen 0.10 font ",10" textcolor rgb "#868e96"
+set label 1 caption at screen 0.02, screen 0.105 font ",10" textcolor rgb "#868e96"
 set ylabel "CPU per event, us (lower is better)"
 set style data histograms
 set style histogram rowstacked

@@ -1,6 +1,6 @@
 # Latency percentiles by contender. $data: a block per contender: place on the axis, median, least, most (us).
 set title "From the making of an event to its arrival" font ",17"
-set label 1 caption at screen 0.02, screen 0.10 font ",10" textcolor rgb "#868e96"
+set label 1 caption at screen 0.02, screen 0.105 font ",10" textcolor rgb "#868e96"
 set ylabel "latency, us (logarithmic; lower is better)"
 set xlabel "share of the events that arrived sooner" offset 0,0.3
 set logscale y

@@ -1,6 +1,6 @@
 # Memory of an idle stream by contender. $data: name, user KiB, kernel KiB.
 set title "What an idle stream holds in memory" font ",17"
-set label 1 caption at screen 0.02, screen 0.10 font ",10" textcolor rgb "#868e96"
+set label 1 caption at screen 0.02, screen 0.105 font ",10" textcolor rgb "#868e96"
 set ylabel "KiB per stream (lower is better)"
 set style data histograms
 set style histogram rowstacked

@@ -244,6 +244,29 @@ static void test_what_a_plot_is_drawn_for(void **state)
 	assert_true(plot_shared(&empty, true) == 0);
 }
 
+static void test_versions_beneath_a_plot(void **state)
+{
+	static const struct plot_version list[] = {{"none", ""}, {"sluice-copy", "sluice 1"},
+		{"nginx", "nginx version: nginx/1.22"}, {"sluice-splice", "sluice 1"}};
+	struct plot_version many[8];
+	char out[1200];
+
+	(void)state;
+	plot_versions(list, ARRAY_LEN(list), out, sizeof(out));
+	assert_string_equal(out, "\nsluice-copy, sluice-splice: sluice 1; nginx: nginx/1.22");
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = (struct plot_version){"a-contender",
+			(const char *[]){"v1", "v2", "v3", "v4", "v5", "v6", "v7",
+				"a version that is longer than anybody would like to read beneath a plot"}
+				[i]};
+	plot_versions(many, ARRAY_LEN(many), out, sizeof(out));
+	for (char *line = strtok(out, "\n"); line; line = strtok(NULL, "\n"))
+		assert_true(strlen(line) <= 160);
+	assert_null(strstr(out, "beneath"));
+	plot_versions(list, 1, out, sizeof(out));
+	assert_string_equal(out, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_page),
 		cmocka_unit_test(test_grid),
 		cmocka_unit_test(test_what_a_plot_is_drawn_for),
+		cmocka_unit_test(test_versions_beneath_a_plot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
