@@ -173,6 +173,7 @@ struct settings {
 	uint64_t ticket_rotation_ms;  /* a new session ticket key so often: 4 h */
 	unsigned handshake_rate;  /* TLS handshakes a second, per source address and worker: 100; 0 = no limit
 				   */
+	bool ktls;		      /* the kernel encrypts where it can: true */
 	unsigned handshake_burst; /* as many may come at once: 200 */
 	uint64_t drain_ms;	  /* window over which a shutdown spreads its closes: 10 s */
 	enum log_level log_level;

@@ -21,6 +21,7 @@ CHOICES(accept_encoding, "drop or pass", {"drop", 1}, {"pass", 0});
 CHOICES(errors, "503, reset or retry", {"503", ERROR_503}, {"reset", ERROR_RESET}, {"retry", ERROR_RETRY});
 CHOICES(http_versions, "auto, 1.1 or 2", {"auto", HTTP_AUTO}, {"1.1", HTTP_1_1_ONLY}, {"2", HTTP_2_ONLY});
 CHOICES(tls_version, "1.2 or 1.3", {"1.2", TLS_1_2}, {"1.3", TLS_1_3});
+CHOICES(ktls, "auto or off", {"auto", 1}, {"off", 0}, {"false", 0}, {"no", 0});
 CHOICES(tls_profile, "intermediate or modern", {"intermediate", TLS_INTERMEDIATE}, {"modern", TLS_MODERN});
 CHOICES(client_certificates, "off, request or require", {"off", CLIENT_CERTS_OFF},
 	{"request", CLIENT_CERTS_REQUEST}, {"require", CLIENT_CERTS_REQUIRE}, {"false", CLIENT_CERTS_OFF},

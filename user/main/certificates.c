@@ -66,12 +66,39 @@ static void on_ticket_timer(struct timer *t)
 	timer_in(m->loop, t, m->settings->ticket_rotation_ms);
 }
 
+static bool uses_tls(const struct settings *s)
+{
+	for (size_t i = 0; i < s->nlisteners; i++)
+		if (s->listeners[i].tls)
+			return true;
+	for (size_t i = 0; i < s->nupstreams; i++)
+		if (s->upstreams[i].tls)
+			return true;
+	return false;
+}
+
+/* Before the workers are forked: they inherit it, and could not load the module. */
+static void start_ktls(const struct settings *s)
+{
+	char why[200];
+
+	if (!s->ktls || !uses_tls(s))
+		return;
+	if (tls_ktls_try(why, sizeof(why))) {
+		log_info("kernel TLS off, workers encrypt themselves: %s", why);
+		return;
+	}
+	log_debug("kernel TLS: tried over loopback, works");
+	tls_ktls_allow(true);
+}
+
 int certificates_start(struct master *m)
 {
 	int err = tls_tickets_new(&m->tickets);
 
 	if (err)
 		return err;
+	start_ktls(m->settings);
 	timer_init(&m->ticket_timer, on_ticket_timer);
 	timer_in(m->loop, &m->ticket_timer, m->settings->ticket_rotation_ms);
 	return 0;

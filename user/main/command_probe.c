@@ -3,6 +3,7 @@
 #include "kern/probe.h"
 #include "main/commands.h"
 #include "main/options.h"
+#include "tls/tls.h"
 #include <jansson.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -58,6 +59,12 @@ static size_t look(struct probe_result *f)
 	n++;
 	f[n] = (struct probe_result){.name = "ipv6", .fallback = "IPv4 only"};
 	f[n].ok = try_ipv6(f[n].detail, sizeof(f[n].detail));
+	n++;
+	f[n] = (struct probe_result){
+		.name = "ktls", .since = "4.13; 5.1 for TLS 1.3", .fallback = "sluice encrypts in userspace"};
+	f[n].ok = tls_ktls_try(f[n].detail, sizeof(f[n].detail)) == 0;
+	if (f[n].ok)
+		snprintf(f[n].detail, sizeof(f[n].detail), "sends TLS 1.2 and 1.3");
 	n++;
 	f[n] = (struct probe_result){
 		.name = "files", .fallback = "raise the hard limit (LimitNOFILE= in systemd)"};

@@ -1,6 +1,7 @@
 /* OpenSSL's view of the socket: send() without SIGPIPE, recv(), and the kernel's record layer where it
  * encrypts. */
 #include "tls/context.h"
+#include "tls/ktls.h"
 #include <sys/socket.h>
 
 static struct tls_io *io_of(BIO *b)
@@ -43,20 +44,39 @@ static int on_write(BIO *b, const char *from, int n)
 	ssize_t sent;
 
 	BIO_clear_retry_flags(b);
-	sent = send(io->fd, from, (size_t)n, MSG_NOSIGNAL);
+	if (io->ktls_type)
+		sent = ktls_send_record(io->fd, io->ktls_type, from, (size_t)n);
+	else
+		sent = send(io->fd, from, (size_t)n, MSG_NOSIGNAL);
+	if (sent >= 0)
+		io->ktls_type = 0;
 	return sent < 0 ? settle(b, io, false) : (int)sent;
 }
 
+/* What OpenSSL's own socket BIO is told (include/internal/bio.h, not public in 3.0). */
+enum { KTLS_SET = 72, KTLS_SET_TYPE = 74, KTLS_CLEAR_TYPE = 75 };
+
 static long on_ctrl(BIO *b, int command, long number, void *p)
 {
-	(void)number;
-	(void)p;
+	struct tls_io *io = io_of(b);
+
 	switch (command) {
+	case KTLS_SET: /* receiving stays here */
+		io->ktls_send = number && ktls_engage(io->fd, p) == 0;
+		return io->ktls_send;
+	case BIO_CTRL_GET_KTLS_SEND:
+		return io->ktls_send;
+	case KTLS_SET_TYPE:
+		io->ktls_type = (unsigned char)number;
+		return 0;
+	case KTLS_CLEAR_TYPE:
+		io->ktls_type = 0;
+		return 0;
 	case BIO_CTRL_FLUSH:
 	case BIO_CTRL_DUP:
 		return 1;
 	case BIO_CTRL_EOF:
-		return io_of(b)->eof;
+		return io->eof;
 	default:
 		return 0;
 	}

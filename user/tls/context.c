@@ -1,4 +1,5 @@
 #include "tls/context.h"
+#include "tls/ktls.h"
 #include <openssl/err.h>
 #include <stdio.h>
 
@@ -42,6 +43,8 @@ SSL_CTX *context_new(const SSL_METHOD *method, enum tls_version min, enum tls_pr
 	SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_max_early_data(ctx, 0);
+	if (ktls_allowed())
+		SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
 	if (!SSL_CTX_set_min_proto_version(ctx, lowest) ||
 		!SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) ||
 		!SSL_CTX_set_cipher_list(ctx, CIPHERS_1_2) || !SSL_CTX_set_ciphersuites(ctx, CIPHERS_1_3) ||

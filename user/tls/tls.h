@@ -62,6 +62,13 @@ must_check int tls_new(const struct settings *s, const struct tls_material *m, s
 /* NULL is legal. Connections keep what they need. */
 void tls_free(struct tls *t);
 
+/* ---- the kernel's TLS, for sending on the copy lane */
+/* Tries it whole over loopback: both versions, data, an alert. 0, or a negative errno and why not in one
+ * line. Takes some milliseconds; as root it loads the module. */
+must_check int tls_ktls_try(char *why, size_t size);
+/* For all contexts made from now on, in processes forked from now on; off at first. */
+void tls_ktls_allow(bool on);
+
 /* ---- one connection */
 struct tls_conn;
 
