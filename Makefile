@@ -29,14 +29,18 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 BENCH_SRC := $(wildcard tools/bench/*.c)
 VIEW_SRC := $(wildcard tools/view/*.c)
 CTL_SRC := $(wildcard tools/ctl/*.c)
+EXPORTER_SRC := $(wildcard tools/exporter/*.c)
+EXPORTER_LIBS := $(shell pkg-config --libs libmicrohttpd 2>/dev/null)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 BENCH_TEST := $(wildcard tools/bench/test/test_*.c)
 UNIT_BIN += $(BENCH_TEST:tools/bench/test/test_%.c=$(BUILD)/tests/test_bench_%)
 UNIT_BIN += $(patsubst tools/view/test/test_%.c,$(BUILD)/tests/test_view_%,$(wildcard tools/view/test/test_*.c))
+UNIT_BIN += $(patsubst tools/exporter/test/test_%.c,$(BUILD)/tests/test_exporter_%,$(wildcard tools/exporter/test/test_*.c))
+EXPORTER_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/exporter/main.c tools/exporter/http.c,$(EXPORTER_SRC)))
 BENCH_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/bench/main.c,$(BENCH_SRC)))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-PROGRAMS := $(BUILD)/sluice $(if $(BENCH_SRC),$(BUILD)/sluice-bench) $(if $(CTL_SRC),$(BUILD)/sluicectl)
+PROGRAMS := $(BUILD)/sluice $(if $(BENCH_SRC),$(BUILD)/sluice-bench) $(if $(CTL_SRC),$(BUILD)/sluicectl) $(if $(EXPORTER_SRC),$(BUILD)/sluice-exporter)
 
 # `make V=1` shows the commands
 Q := $(if $(V),,@)
@@ -54,7 +58,7 @@ deps-test:
 	$(Q)tools/build/deps.sh test
 build: programs
 programs: $(PROGRAMS)
-units: $(UNIT_BIN)
+units: $(UNIT_BIN) $(if $(EXPORTER_SRC),$(BUILD)/tests/exporter_fake)
 fuzzers: $(FUZZ_BIN)
 
 # An origin, the relay and a stream through it; DEMO_SECONDS=10 ends by itself.
@@ -112,6 +116,18 @@ $(BUILD)/sluicectl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libview.a $(BUILD)/libs
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/tools/bench/page.o: tools/bench/page.html
+$(BUILD)/sluice-exporter: $(EXPORTER_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libview.a $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(EXPORTER_LIBS)
+$(BUILD)/tests/test_exporter_%: $(BUILD)/tools/exporter/test/test_%.o $(EXPORTER_PARTS) $(BUILD)/libview.a $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(BUILD)/tests/exporter_fake: $(BUILD)/tools/exporter/test/fake_daemon.o $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/tests/test_view_%: $(BUILD)/tools/view/test/test_%.o $(BUILD)/libview.a $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

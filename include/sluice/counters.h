@@ -62,11 +62,6 @@ struct sluice_counters {
 #define LIST(id, words, family, label, help) __u64 id SLUICE_SHAPE_##words;
 #define HISTOGRAM(id, bounds, family, help)  struct sluice_histogram id;
 #include "sluice/counters.def"
-#undef INTERNAL
-#undef COUNTER
-#undef GAUGE
-#undef LIST
-#undef HISTOGRAM
 } __attribute__((aligned(64)));
 
 /* A server of an upstream as one worker sees it (map `servers`, by worker * about.servers): written by that

@@ -45,10 +45,6 @@ static void zero_is_a_bound_of_bytes(void **state)
 static void bounds_ascend(void **state)
 {
 	const struct histogram_bounds *all[] = {
-#define INTERNAL(id, help)
-#define COUNTER(id, family, labels, help)
-#define GAUGE(id, family, labels, help)
-#define LIST(id, words, family, label, help)
 #define HISTOGRAM(id, bounds, family, help) &bounds_of_##id,
 #include "sluice/counters.def"
 	};

@@ -52,7 +52,7 @@ done
 long=$(git ls-files user bpf include tools | grep -E '\.(c|h|py|sh)$' | xargs wc -l | awk '$2 != "total" && $1 > 500 {print $2 " (" $1 ")"}')
 [ -z "$long" ] || say "over 500 lines: $long"
 
-left=$(git grep -nIE '\b(TODO|FIXME|XXX)\b' -- bpf user include tools/bench tools/ctl tests || true)
+left=$(git grep -nIE '\b(TODO|FIXME|XXX)\b' -- bpf user include tools/bench tools/ctl tools/exporter tests || true)
 [ -z "$left" ] || say "left undone by its own words: $left"
 
 if command -v shellcheck >/dev/null; then
@@ -62,7 +62,7 @@ else
 fi
 if command -v cppcheck >/dev/null; then
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability -j 2 \
-		--suppressions-list=tools/lint/cppcheck.txt -D_GNU_SOURCE -Iinclude -Iuser --std=c11 user tools/ctl || say "cppcheck"
+		--suppressions-list=tools/lint/cppcheck.txt -D_GNU_SOURCE -Iinclude -Iuser -Itools --std=c11 user tools/ctl tools/exporter || say "cppcheck"
 fi
 [ $bad = 0 ] && echo "lint: clean"
 exit $bad

@@ -8,7 +8,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOC = ROOT / "docs/METRICS.md"
-TYPES = {"COUNTER": "counter", "GAUGE": "gauge", "LIST": "counter", "HISTOGRAM": "histogram"}
+TYPES = {"COUNTER": "counter", "GAUGE": "gauge", "LIST": "counter", "KERNEL": "counter", "HISTOGRAM": "histogram"}
 # List of counters.def -> the file of its words and their macro.
 WORDS = {
     "RULES": ("user/proto/h1_rules.def", "H1_RULE"), "ENDS": ("include/sluice/end_by.def", "SLUICE_END_BY"),
@@ -80,6 +80,8 @@ def families():
     for macro, ident, second, texts in rows("include/sluice/counters.def"):
         if macro in ("COUNTER", "GAUGE"):
             add(texts[0], TYPES[macro], texts[2], f"`{texts[1]}`" if texts[1] else "", ident)
+        elif macro == "KERNEL":
+            add(texts[0], TYPES[macro], texts[2], f"`{texts[1]}`" if texts[1] else "")
         elif macro == "LIST":
             shown = f"`{texts[1]}`: " + ", ".join(f"`{w}`" for w in words(second))
             if second == "ENDS":

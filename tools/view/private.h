@@ -13,8 +13,9 @@ struct view {
 		const char *name;
 		const void *p; /* NULL: not mapped */
 		uint32_t count, size;
-	} tables[3]; /* pinned maps that stand in for sections */
-	int pidfd;   /* of the master; -1: it had ended before */
+	} tables[3];   /* pinned maps that stand in for sections */
+	int totals_fd; /* map `totals`; -1: none */
+	int pidfd;     /* of the master; -1: it had ended before */
 };
 
 /* Formats `why` and returns `err`. */

@@ -2,6 +2,7 @@
 #include "view/private.h"
 #include "base/clock.h"
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -146,6 +147,7 @@ static const void *map_table(const char *dir, const char *name, size_t bytes)
 /* What an operator's program can do without when it is not there. */
 static void tables_map(struct view *v, const char *dir)
 {
+	char path[192];
 	const struct view_table all[ARRAY_LEN(v->tables)] = {
 		{"counters", NULL, v->about.workers + 1, v->about.counters_size},
 		{"servers", NULL, v->about.workers * v->about.servers, v->about.server_size},
@@ -156,6 +158,8 @@ static void tables_map(struct view *v, const char *dir)
 		v->tables[i] = all[i];
 		v->tables[i].p = map_table(dir, all[i].name, (size_t)all[i].count * all[i].size);
 	}
+	snprintf(path, sizeof(path), "%s/totals", dir);
+	v->totals_fd = bpf_obj_get(path);
 }
 
 static void tables_unmap(struct view *v)
@@ -234,7 +238,7 @@ int view_open(const struct view_params *p, struct view **ret, char *why, size_t 
 
 	if (!v)
 		return view_fail(why, size, -ENOMEM, "out of memory");
-	v->pidfd = -1;
+	v->pidfd = v->totals_fd = -1;
 	err = open_all(v, p, why, size);
 	if (err) {
 		view_close(v);
@@ -258,6 +262,8 @@ void view_close(struct view *v)
 		munmap((void *)v->state, v->state->bytes);
 	if (v->pidfd >= 0)
 		close(v->pidfd);
+	if (v->totals_fd >= 0)
+		close(v->totals_fd);
 	free(v);
 }
 
@@ -276,4 +282,28 @@ bool view_alive(const struct view *v)
 bool view_spliced(const struct view *v)
 {
 	return v->flows != NULL;
+}
+
+int view_kernel(const struct view *v, struct sluice_totals *ret)
+{
+	const size_t fields = sizeof(*ret) / sizeof(uint64_t);
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info), zero = 0;
+	int n = libbpf_num_possible_cpus();
+	_cleanup_free_ struct sluice_totals *cpus = n > 0 ? calloc((size_t)n, sizeof(*cpus)) : NULL;
+
+	if (v->totals_fd < 0)
+		return -ENOENT;
+	if (!cpus)
+		return -ENOMEM;
+	/* The kernel writes as many bytes as the map's maker said. */
+	if (bpf_obj_get_info_by_fd(v->totals_fd, &info, &len) || info.value_size != sizeof(*ret))
+		return -EPROTO;
+	if (bpf_map_lookup_elem(v->totals_fd, &zero, cpus))
+		return -errno;
+	memset(ret, 0, sizeof(*ret));
+	for (int cpu = 0; cpu < n; cpu++)
+		for (size_t i = 0; i < fields; i++)
+			((uint64_t *)ret)[i] += ((const uint64_t *)&cpus[cpu])[i];
+	return 0;
 }

@@ -45,6 +45,10 @@ bool view_spliced(const struct view *v);
  * the view. */
 const void *view_section(const struct view *v, const char *name, uint32_t size, uint32_t *ret_count);
 
+/* What the verdict did in all, summed over the CPUs: map `totals`; one system call. -ENOENT without the
+ * splice lane. */
+must_check int view_kernel(const struct view *v, struct sluice_totals *ret);
+
 /* ---- streams */
 
 /* One stream at one moment, both halves. */

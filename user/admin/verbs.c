@@ -32,8 +32,6 @@ static json_t *do_totals(const struct admin_hooks *h, const char *arg)
 #define INTERNAL(id, help)		  json_object_set_new(o, #id, json_integer((json_int_t)c.id));
 #define COUNTER(id, family, labels, help) INTERNAL(id, help)
 #define GAUGE(id, family, labels, help)	  INTERNAL(id, help)
-#define LIST(id, words, family, label, help)
-#define HISTOGRAM(id, bounds, family, help)
 #include "sluice/counters.def"
 	for (unsigned by = 0; by < SLUICE_END_BY_COUNT; by++) {
 		uint64_t n = 0;

@@ -10,10 +10,6 @@
 #include "sluice/buckets.def"
 #undef BOUNDS
 
-#define INTERNAL(id, help)
-#define COUNTER(id, family, labels, help)
-#define GAUGE(id, family, labels, help)
-#define LIST(id, words, family, label, help)
 #define HISTOGRAM(id, bounds, family, help)                                                                  \
 	const struct histogram_bounds bounds_of_##id = {bounds, ARRAY_LEN(bounds), bounds##_in_seconds};
 #include "sluice/counters.def"

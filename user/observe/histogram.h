@@ -13,17 +13,8 @@ struct histogram_bounds {
 };
 
 /* bounds_of_ID for each histogram of counters.def. */
-#define INTERNAL(id, help)
-#define COUNTER(id, family, labels, help)
-#define GAUGE(id, family, labels, help)
-#define LIST(id, words, family, label, help)
 #define HISTOGRAM(id, bounds, family, help) extern const struct histogram_bounds bounds_of_##id;
 #include "sluice/counters.def"
-#undef INTERNAL
-#undef COUNTER
-#undef GAUGE
-#undef LIST
-#undef HISTOGRAM
 
 static inline void histogram_add(struct sluice_histogram *h, const struct histogram_bounds *b, uint64_t value)
 {
