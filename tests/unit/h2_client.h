@@ -55,6 +55,8 @@ struct world {
 	size_t step; /* bytes that h2_recv() gets at once; 0: all */
 	size_t room; /* of h2_pull_into() */
 	struct frame f;
+	unsigned notes[H2_NOTE_STALL + 1];
+	uint32_t last_code[H2_NOTE_STALL + 1];
 };
 
 static inline struct told *told_of(struct world *w, int32_t id)
@@ -71,7 +73,7 @@ static inline uint32_t on_request(
 	void *arg, int32_t id, const struct h1_request *req, bool end, void **ret_user)
 {
 	struct world *w = arg;
-	struct told *t = &w->told[w->n % ARRAY_LEN(w->told)];
+	struct told *t = &w->told[MIN(w->n, ARRAY_LEN(w->told) - 1)];
 
 	w->requests++;
 	if (w->refuse_with)
@@ -146,7 +148,15 @@ static inline size_t pull(void *arg, void *user, char *to, size_t n, bool *ret_e
 	return take;
 }
 
-static const struct h2_events events = {on_request, on_refused, on_data, on_end, on_closed, pull};
+static inline void on_note(void *arg, enum h2_note note, uint32_t code)
+{
+	struct world *w = arg;
+
+	w->notes[note]++;
+	w->last_code[note] = code;
+}
+
+static const struct h2_events events = {on_request, on_refused, on_data, on_end, on_closed, pull, on_note};
 
 /* ---- the client's frames */
 static inline void put(struct world *w, const void *p, size_t n)

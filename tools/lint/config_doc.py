@@ -19,7 +19,7 @@ EXAMPLE = "conf/sluice.yaml.example"
 
 # Heading of each section in the documents.
 HEADINGS = {
-    "top": "The top", "log": "log", "client": "client", "tls": "tls", "certificate": "certificates",
+    "top": "The top", "log": "log", "client": "client", "tls": "tls", "http2": "http2", "certificate": "certificates",
     "listener_tls": "TLS of a listener", "upstream_tls": "TLS of an upstream", "listener": "listeners", "upstream": "upstreams",
     "server": "servers", "health": "health", "route": "routes", "timeouts": "timeouts", "slow": "slow", "edit": "headers",
 }

@@ -150,6 +150,7 @@ static int build_top(const struct raw_top *raw, struct settings *s)
 	err = err ? err : section_apply(SECTION_log, raw->log, s);
 	err = err ? err : section_apply(SECTION_client, raw->client, s);
 	err = err ? err : section_apply(SECTION_tls, raw->tls, s);
+	err = err ? err : section_apply(SECTION_http2, raw->http2, &s->http2);
 	if (err)
 		return err;
 	if (!s->workers)

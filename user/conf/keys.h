@@ -39,6 +39,7 @@
 	M(X, client, client) \
 	M(X, tls, tls) \
 	T(X, trusted_proxies, CIDR, 1024) \
+	M(X, http2, http2) \
 	L(X, listeners, listener, 64) \
 	L(X, upstreams, upstream, 1024) \
 	L(X, routes, route, 1024)
@@ -46,6 +47,22 @@
 #define LOG_KEYS(N, C, V, H, M, L, T, X) \
 	C(X, level, level, log_level, "info") \
 	H(X, access, LOG_TARGET, "off")
+
+#define HTTP2_KEYS(N, C, V, H, M, L, T, X) \
+	N(X, max_streams, COUNT, max_streams, "250", NULL, 1, 10000) \
+	N(X, max_header_list, SIZE, max_header_list, "64KiB", NULL, 1 * KIB, 64 * KIB) \
+	N(X, window, SIZE, window, "64KiB", NULL, 1 * KIB, 16 * MIB) \
+	N(X, memory, SIZE, memory, "2MiB", NULL, 256 * KIB, 1 * GIB) \
+	N(X, resets_per_second, COUNT, resets_per_s, "100", NULL, 1, 1000000) \
+	N(X, pings_per_second, COUNT, pings_per_s, "100", NULL, 1, 1000000) \
+	N(X, settings_per_second, COUNT, settings_per_s, "50", NULL, 2, 1000000) \
+	N(X, empty_data_per_second, COUNT, empty_data_per_s, "100", NULL, 1, 1000000) \
+	N(X, continuations, COUNT, continuations, "20", NULL, 1, 1000) \
+	N(X, window_updates_per_second, COUNT, window_updates_per_s, "1000", NULL, 10, 1000000) \
+	N(X, dribbles_per_second, COUNT, dribbles_per_s, "100", NULL, 1, 1000000) \
+	N(X, priorities_per_second, COUNT, priorities_per_s, "200", NULL, 1, 1000000) \
+	N(X, unknown_frames_per_second, COUNT, unknown_per_s, "100", NULL, 1, 1000000) \
+	N(X, queued_frames, COUNT, queue, "1000", NULL, 100, 100000)
 
 #define CLIENT_KEYS(N, C, V, H, M, L, T, X) \
 	N(X, head_timeout, DURATION, client_head_ms, "10s", NULL, 1 * MS, 1 * HOUR) \
@@ -164,6 +181,7 @@
  * for the whole mapping. Inner ones first. */
 #define SECTIONS(S) \
 	S(log, LOG_KEYS, struct settings, "log", NULL) \
+	S(http2, HTTP2_KEYS, struct h2_limits, "http2", NULL) \
 	S(client, CLIENT_KEYS, struct settings, "client", NULL) \
 	S(tls, TLS_KEYS, struct settings, "tls", NULL) \
 	S(certificate, CERTIFICATE_KEYS, struct certificate_settings, "listeners[].tls.certificates[]", "certificate") \

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "proto/h1_write.h"
+#include "proto/h2.h"
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -178,6 +179,7 @@ struct settings {
 	uint64_t drain_ms;	  /* window over which a shutdown spreads its closes: 10 s */
 	enum log_level log_level;
 	char *access_log; /* path, "stderr", or NULL: off */
+	struct h2_limits http2; /* of each HTTP/2 connection */
 	struct cidr *trusted;
 	size_t ntrusted;
 

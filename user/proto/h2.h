@@ -75,6 +75,14 @@ struct h2_stats {
 #undef H2_STAT
 };
 
+enum h2_note {
+	H2_NOTE_RESET_IN, /* RST_STREAM came */
+	H2_NOTE_RESET_OUT,
+	H2_NOTE_GOAWAY_IN,
+	H2_NOTE_GOAWAY_OUT,
+	H2_NOTE_STALL, /* a window was used up while there was more to send, or just then */
+};
+
 /* Upward calls, all inside h2_recv() or h2_pull_into(); none may free the session. `user` is what on_request
  * stored. */
 struct h2_events {
@@ -100,6 +108,9 @@ struct h2_events {
 	/* The next bytes of the body, at most n, straight into the frame. 0 without *ret_end: none now;
 	 * h2_resume() when there are. */
 	size_t (*pull)(void *arg, void *user, char *to, size_t n, bool *ret_end);
+	/* For counters; NULL is legal. `code`: an error code as it came, which may be none of enum h2_code; 0
+	 * for H2_NOTE_STALL. */
+	void (*on_note)(void *arg, enum h2_note note, uint32_t code);
 };
 
 struct h2_session;

@@ -63,6 +63,12 @@ static int fields_begin(struct h2_session *s, int32_t id, bool trailers)
 	return 0;
 }
 
+/* nghttp2 cannot go on without memory: new streams are refused while there is still some for the others. */
+static bool is_full(const struct h2_session *s)
+{
+	return s->streams >= s->limits.max_streams || s->mem.used > s->mem.max / 4 * 3;
+}
+
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *session)
 {
 	struct h2_session *s = session;
@@ -73,7 +79,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 		return 0;
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return fields_begin(s, id, true);
-	if (s->streams < s->limits.max_streams)
+	if (!is_full(s))
 		return fields_begin(s, id, false);
 	/* A peer that does not know the limit yet has done nothing wrong; its requests are as many as the
 	 * queue holds. */
@@ -194,7 +200,11 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
 		if (end)
 			body_end(s, h2_stream_of(s, frame->hd.stream_id));
 		break;
+	case NGHTTP2_GOAWAY:
+		h2_note(s, H2_NOTE_GOAWAY_IN, frame->goaway.error_code);
+		break;
 	case NGHTTP2_RST_STREAM:
+		h2_note(s, H2_NOTE_RESET_IN, frame->rst_stream.error_code);
 		stream = h2_stream_of(s, frame->hd.stream_id);
 		if (stream)
 			stream->by_peer = true;

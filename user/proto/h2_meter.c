@@ -80,11 +80,14 @@ static enum h2_reason frame_begin(struct h2_meter *m, uint64_t now)
 	case HEADERS:
 		m->continuations = m->updates = 0;
 		m->block_start = true;
+		m->pad = 0;
+		m->pad_due = m->flags & PADDED;
 		m->skip = (m->flags & PADDED ? 1 : 0) + (m->flags & WITH_PRIORITY ? 5 : 0);
 		m->phase = H2_METER_PRIORITY;
 		return H2_REASON_NONE;
 	case CONTINUATION:
 		m->phase = m->block_start ? H2_METER_UPDATES : H2_METER_SKIP;
+		m->pad = 0;
 		return check(++m->continuations <= limits->continuations, H2_REASON_CONTINUATIONS);
 	case RST_STREAM:
 		return reset_came(m, (int32_t)id, now);
@@ -144,6 +147,9 @@ static size_t payload_read(
 
 	switch (m->phase) {
 	case H2_METER_PRIORITY:
+		if (m->pad_due)
+			m->pad = (uint8_t)*p;
+		m->pad_due = false;
 		used = MIN(n, m->skip);
 		m->skip -= (uint32_t)used;
 		if (m->skip == 0)
@@ -154,6 +160,10 @@ static size_t payload_read(
 		break;
 	case H2_METER_UPDATES:
 	case H2_METER_INTEGER:
+		if (m->left <= m->pad) {
+			used = n;
+			break;
+		}
 		*ret_reason = block_byte(m, (uint8_t)*p);
 		break;
 	default:

@@ -40,6 +40,8 @@ struct h2_meter {
 	uint8_t header[9];
 	uint8_t have; /* bytes of `header` */
 	uint8_t type, flags;
+	bool pad_due; /* the next byte of a HEADERS' payload says how much padding there is */
+	uint8_t pad;  /* that much, at the payload's end: no part of the header block */
 	unsigned continuations, updates; /* in this head */
 	bool block_start;		 /* only table size updates have come of this header block */
 	struct h2_bucket resets, pings, settings, empty_data, padding, window_updates, priorities, unknown;

@@ -27,6 +27,7 @@ ssize_t h2_read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t length
 	/* nghttp2 offers the window, or a frame's 16 KiB. */
 	if (n == length && length < H2_FRAME_MAX) {
 		s->stats.stalls++;
+		h2_note(s, H2_NOTE_STALL, 0);
 		if (n < TINY && !end && !h2_bucket_take(&s->dribbles, s->limits.dribbles_per_s, s->now_ms))
 			s->found = H2_REASON_DRIBBLE;
 	}
@@ -59,6 +60,7 @@ static void reset_sent(struct h2_session *s, int32_t id, uint32_t code)
 	struct h2_stream *stream = h2_stream_of(s, id);
 
 	s->stats.resets_out++;
+	h2_note(s, H2_NOTE_RESET_OUT, code);
 	if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_REFUSED_STREAM && !(stream && stream->ours))
 		h2_count_reset(s);
 }
@@ -75,6 +77,7 @@ static void goaway_sent(struct h2_session *s, uint32_t code)
 		[H2_ENHANCE_YOUR_CALM] = H2_REASON_SETTINGS, /* too many entries in one SETTINGS frame */
 	};
 
+	h2_note(s, H2_NOTE_GOAWAY_OUT, code);
 	if (!s->why && code < ARRAY_LEN(found))
 		s->why = found[code];
 }

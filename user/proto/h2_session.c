@@ -52,6 +52,7 @@ void h2_give_up(struct h2_session *s, enum h2_reason why, uint32_t code)
 	put32(s->last + H2_FRAME_HEADER, (uint32_t)nghttp2_session_get_last_proc_stream_id(s->ng));
 	put32(s->last + H2_FRAME_HEADER + 4, code);
 	s->last_len = H2_GOAWAY_BYTES;
+	h2_note(s, H2_NOTE_GOAWAY_OUT, code);
 }
 
 void h2_count_reset(struct h2_session *s)
@@ -302,9 +303,9 @@ ssize_t h2_pull_into(struct h2_session *s, char *to, size_t n)
 
 bool h2_wants_pull(const struct h2_session *s)
 {
-	if (s->pending.n || s->found)
-		return true;
-	return s->over ? s->last_at < s->last_len : nghttp2_session_want_write(s->ng);
+	if (s->over)
+		return s->pending.n || s->last_at < s->last_len;
+	return s->pending.n || s->found || nghttp2_session_want_write(s->ng);
 }
 
 bool h2_is_done(const struct h2_session *s)

@@ -65,6 +65,12 @@ void h2_refuse(struct h2_session *s, int32_t id, struct h2_stream *stream, enum 
 /* A reset that is the peer's fault: its own, or one that it made the session send. */
 void h2_count_reset(struct h2_session *s);
 
+static inline void h2_note(struct h2_session *s, enum h2_note note, uint32_t code)
+{
+	if (s->events->on_note)
+		s->events->on_note(s->arg, note, code);
+}
+
 static inline struct h2_stream *h2_stream_of(const struct h2_session *s, int32_t id)
 {
 	return nghttp2_session_get_stream_user_data(s->ng, id);
