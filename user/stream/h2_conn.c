@@ -90,10 +90,8 @@ static void on_end(void *arg, void *user)
 
 static void on_closed(void *arg, void *user, uint32_t code, bool by_peer)
 {
-	struct sluice_counters *t = ((struct h2_conn *)arg)->client->env->totals;
-
-	if (by_peer)
-		t->h2_resets_received[code_row(code)]++;
+	(void)arg;
+	(void)by_peer;
 	h2_slot_lost(user, code != H2_NO_ERROR && code != H2_CANCEL);
 }
 
@@ -103,6 +101,29 @@ static size_t on_pull(void *arg, void *user, char *to, size_t n, bool *ret_end)
 	return h2_slot_pull(user, to, n, ret_end);
 }
 
+static void on_note(void *arg, enum h2_note note, uint32_t code)
+{
+	struct sluice_counters *t = ((struct h2_conn *)arg)->client->env->totals;
+
+	switch (note) {
+	case H2_NOTE_RESET_IN:
+		t->h2_resets_received[code_row(code)]++;
+		break;
+	case H2_NOTE_RESET_OUT:
+		t->h2_resets_sent[code_row(code)]++;
+		break;
+	case H2_NOTE_GOAWAY_IN:
+		t->h2_goaways_received++;
+		break;
+	case H2_NOTE_GOAWAY_OUT:
+		t->h2_goaways_sent[code_row(code)]++;
+		break;
+	case H2_NOTE_STALL:
+		t->h2_stalls++;
+		break;
+	}
+}
+
 static const struct h2_events events = {
 	.on_request = on_request,
 	.on_refused = on_refused,
@@ -110,6 +131,7 @@ static const struct h2_events events = {
 	.on_end = on_end,
 	.on_closed = on_closed,
 	.pull = on_pull,
+	.on_note = on_note,
 };
 
 /* ---- frames out */
@@ -174,23 +196,14 @@ static int write_frames(struct h2_conn *conn)
 	return done;
 }
 
-static void say_goaway(struct h2_conn *conn)
-{
-	h2_goaway(conn->session, H2_NO_ERROR);
-	conn->client->env->totals->h2_goaways_sent[SLUICE_H2_NO_ERROR]++;
-}
-
 /* Broken, or abuse: the session has a GOAWAY to send, and that is the end. */
 static void broken(struct h2_conn *conn)
 {
 	enum h2_reason why = h2_why(conn->session);
-	struct sluice_counters *t = conn->client->env->totals;
 
 	log_debug("HTTP/2 connection ends: %s", h2_reason_text(why));
-	if (why) {
-		t->h2_ended[why - 1]++;
-		t->h2_goaways_sent[code_row(h2_reason_code(why))]++;
-	}
+	if (why)
+		conn->client->env->totals->h2_ended[why - 1]++;
 	conn->ending = true;
 	timer_in(conn->client->env->loop, &conn->client->timer, NOTICE_MS);
 	list_for_each_safe (node, &conn->slots)
@@ -207,7 +220,7 @@ static void rest(struct h2_conn *conn)
 			client_close(c, CLIENT_LINGER);
 			return;
 		}
-		say_goaway(conn);
+		h2_goaway(conn->session, H2_NO_ERROR);
 		conn->ending = true;
 		task_defer(c->env->loop, &conn->flush);
 	} else if (list_empty(&c->idle)) {
@@ -286,7 +299,7 @@ void h2_conn_begin(struct client *c)
 	const struct settings *s = c->env->now->settings;
 	struct h2_conn *conn = calloc(1, sizeof(*conn));
 
-	if (!conn || h2_new(&(struct h2_limits)H2_LIMITS_DEFAULT, &events, conn, &conn->session)) {
+	if (!conn || h2_new(&s->http2, &events, conn, &conn->session)) {
 		free(conn);
 		client_close(c, CLIENT_RESET);
 		return;
@@ -316,8 +329,6 @@ void h2_conn_done(struct client *c)
 	list_for_each_safe (node, &conn->slots)
 		h2_slot_lost(list_entry(node, struct h2_slot, link), conn->reset);
 	c->env->totals->h2_connections_now--;
-	c->env->totals->h2_stalls += h2_stats(conn->session)->stalls;
-	c->env->totals->h2_goaways_received += h2_stats(conn->session)->goaways_in;
 	h2_free(conn->session);
 	task_cancel(&conn->flush);
 	backlog_reset(&conn->out);
@@ -327,7 +338,7 @@ void h2_conn_done(struct client *c)
 
 static void say_goodbye(struct h2_conn *conn)
 {
-	say_goaway(conn);
+	h2_goaway(conn->session, H2_NO_ERROR);
 	conn->ending = list_empty(&conn->slots);
 	task_defer(conn->client->env->loop, &conn->flush);
 }

@@ -172,7 +172,6 @@ static void leave(struct h2_slot *slot)
 {
 	h2_reset(slot->conn->session, slot->id, slot->reset);
 	h2_detach(slot->conn->session, slot->id);
-	slot->client.env->totals->h2_resets_sent[slot->reset]++;
 	h2_slot_lost(slot, false);
 }
 
