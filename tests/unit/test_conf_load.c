@@ -452,7 +452,7 @@ static void test_files(void **state)
 	snprintf(told, sizeof(told),
 		"%s:3: x: no such key, allowed are instance, workers, max_streams, lane, user, admin, "
 		"resolver, drain, log, "
-		"client, tls, trusted_proxies, listeners, upstreams, routes\n",
+		"client, tls, trusted_proxies, http2, listeners, upstreams, routes\n",
 		path);
 	expect_load(path, -EINVAL, told);
 	memset(large, '\n', (1 << 20) + 1);

@@ -523,7 +523,8 @@ static void test_lists_agree(void **state)
 		assert_int_equal(h2_reason_code(reason) == H2_ENHANCE_YOUR_CALM, r >= H2_REASON_RESETS);
 		assert_true(strlen(h2_reason_text(reason)) > 10);
 		for (unsigned other = r + 1; other < H2_REASON_COUNT; other++)
-			assert_string_not_equal(h2_reason_label(reason), h2_reason_label((enum h2_reason)other));
+			assert_string_not_equal(
+				h2_reason_label(reason), h2_reason_label((enum h2_reason)other));
 	}
 	assert_int_equal(settings_from_options(&options, &s, &errors), 0);
 	assert_memory_equal(&s->http2, &l, sizeof(l));
