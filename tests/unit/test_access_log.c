@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "alloc_fail.h"
 #include "base/slice.h"
 #include "observe/access_log.h"
 #include <fcntl.h>
@@ -121,6 +122,56 @@ static void a_full_pipe_loses_lines_and_no_time(void **state)
 	close(ends[1]);
 }
 
+/* Whichever allocation fails: the line is whole, or it is not there and counted. */
+static void without_memory_a_line_is_whole_or_counted(void **state)
+{
+	struct totals totals = {0};
+	struct sluice_ctl c = record();
+	struct log_end end = {.by = SLUICE_BY_UPSTREAM,
+		.phase = "copy",
+		.detail = "reset",
+		.query = SLICE("token=abc"),
+		.now_ns = 11000000};
+	uint64_t lost = 0;
+	bool hit = true;
+	size_t keys;
+	int ends[2];
+
+	(void)state;
+	alloc_fail_needed();
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	struct access_log log = {.pipe_fd = ends[1], .totals = &totals};
+	access_log_end(&log, &c, &end);
+	json_t *o = read_line(ends[0]);
+	keys = json_object_size(o);
+	json_decref(o);
+	for (long n = 1; hit; n++) {
+		char line[8192];
+		ssize_t got;
+
+		totals.log_dropped = 0;
+		alloc_fail_at(n);
+		access_log_end(&log, &c, &end);
+		hit = alloc_fail_hit();
+		alloc_fail_at(0);
+		got = read(ends[0], line, sizeof(line));
+		if (got < 0) {
+			assert_int_equal(totals.log_dropped, 1);
+			lost++;
+			continue;
+		}
+		o = json_loadb(line, (size_t)got, 0, NULL);
+		assert_int_equal(json_object_size(o), keys);
+		assert_string_equal(json_string_value(json_object_get(o, "query")), "token=***");
+		assert_string_equal(json_string_value(json_object_get(o, "reason")), "reset");
+		assert_int_equal(totals.log_dropped, 0);
+		json_decref(o);
+	}
+	assert_true(lost > 20);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void wait_for_size(const char *path, off_t size)
 {
 	for (int i = 0; i < 500; i++) {
@@ -174,6 +225,7 @@ int main(void)
 		cmocka_unit_test(values_are_never_logged),
 		cmocka_unit_test(a_line_holds_the_whole_truth),
 		cmocka_unit_test(a_full_pipe_loses_lines_and_no_time),
+		cmocka_unit_test(without_memory_a_line_is_whole_or_counted),
 		cmocka_unit_test(the_process_writes_and_reopens),
 	};
 

@@ -25,25 +25,56 @@ int access_log_redact(struct buf *out, struct slice query)
 	return 0;
 }
 
+/* A line on its way: `broken` when a key is missing for want of memory. Half a line would be a lie. */
+struct line {
+	json_t *o;
+	bool broken;
+};
+
+/* Takes over `value`. */
+static void set(struct line *l, const char *key, json_t *value)
+{
+	if (json_object_set_new(l->o, key, value))
+		l->broken = true;
+}
+
+static void set_int(struct line *l, const char *key, uint64_t value)
+{
+	set(l, key, json_integer((json_int_t)value));
+}
+
+static void set_flag(struct line *l, const char *key, const struct sluice_ctl *c, unsigned flag)
+{
+	set(l, key, json_boolean(c->flags & flag));
+}
+
 static double ms_between(uint64_t from_ns, uint64_t to_ns)
 {
 	return to_ns > from_ns ? (double)((to_ns - from_ns) / 1000) / 1000.0 : 0.0;
 }
 
-static void set_ms(json_t *o, const char *key, uint64_t from_ns, uint64_t to_ns)
+static void set_ms(struct line *l, const char *key, uint64_t from_ns, uint64_t to_ns)
 {
-	json_object_set_new(o, key, to_ns ? json_real(ms_between(from_ns, to_ns)) : json_null());
+	set(l, key, to_ns ? json_real(ms_between(from_ns, to_ns)) : json_null());
 }
 
-static void set_text(json_t *o, const char *key, const char *text)
+/* Heads are checked to be printable; what is not UTF-8 all the same must not break the line. */
+static void set_text(struct line *l, const char *key, const char *text)
 {
-	/* Heads are checked to be printable; what is not UTF-8 all the same must not break the line. */
-	json_t *s = text && *text ? json_string(text) : json_null();
+	json_t *s = text && *text ? json_string(text) : json_null(), *any = NULL;
 
-	json_object_set_new(o, key, s ? s : json_string("(not UTF-8)"));
+	/* It is not UTF-8, or there is no memory: only the former fails again when there is some. */
+	if (!s)
+		any = json_string_nocheck(text);
+	if (any)
+		s = json_string(text);
+	if (any && !s)
+		s = json_string("(not UTF-8)");
+	json_decref(any);
+	set(l, key, s);
 }
 
-static void set_time(json_t *o)
+static void set_time(struct line *l)
 {
 	uint64_t now = clock_wall_ns();
 	time_t seconds = (time_t)(now / NS_PER_S);
@@ -54,82 +85,96 @@ static void set_time(json_t *o)
 	gmtime_r(&seconds, &tm);
 	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text + n, sizeof(text) - n, ".%03uZ", (unsigned)(now % NS_PER_S / NS_PER_MS));
-	json_object_set_new(o, "time", json_string(text));
+	set(l, "time", json_string(text));
 }
 
-static json_t *common(const char *event, const struct sluice_ctl *c, struct slice query)
+/* A query that is too long to be shown is left out; one that there is no memory for breaks the line. */
+static void set_query(struct line *l, struct slice query)
 {
 	_cleanup_buf_ struct buf target = {.max = 1024};
-	char addr[NAMES_ADDR_MAX];
-	json_t *o = json_object();
+	int err = query.n ? access_log_redact(&target, query) : -ENODATA;
 
-	set_time(o);
-	json_object_set_new(o, "event", json_string(event));
-	json_object_set_new(o, "id", json_integer((json_int_t)c->id));
-	json_object_set_new(o, "worker", json_integer(c->worker));
-	set_text(o, "client", names_addr(&c->client, addr));
-	set_text(o, "method", c->method);
-	set_text(o, "host", c->host);
-	set_text(o, "path", c->path);
-	if (query.n && access_log_redact(&target, query) == 0 && buf_append(&target, "", 1) == 0)
-		set_text(o, "query", target.data);
-	json_object_set_new(o, "status", json_integer(c->status));
-	set_text(o, "route", c->route_name);
-	set_text(o, "upstream", c->upstream_name);
-	set_text(o, "server", c->upstream.family ? names_addr(&c->upstream, addr) : NULL);
-	set_text(o, "lane", names_lane(c->lane));
-	set_text(o, "lane_reason", names_reason(c->reason));
-	set_ms(o, "head_ms", c->start_ns, c->head_ns);
-	return o;
+	if (!err)
+		err = buf_append(&target, "", 1);
+	if (!err)
+		set_text(l, "query", target.data);
+	else if (err == -ENOMEM)
+		l->broken = true;
 }
 
-static void emit(struct access_log *log, json_t *o)
+static struct line common(const char *event, const struct sluice_ctl *c, struct slice query)
 {
-	char line[LINE_MAX_BYTES];
-	size_t n = json_dumpb(o, line, sizeof(line) - 1, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	struct line l = {.o = json_object()};
+	char addr[NAMES_ADDR_MAX];
 
-	json_decref(o);
-	if (n == 0 || n > sizeof(line) - 1) {
+	set_time(&l);
+	set(&l, "event", json_string(event));
+	set_int(&l, "id", c->id);
+	set_int(&l, "worker", c->worker);
+	set_text(&l, "client", names_addr(&c->client, addr));
+	set_text(&l, "method", c->method);
+	set_text(&l, "host", c->host);
+	set_text(&l, "path", c->path);
+	set_query(&l, query);
+	set_int(&l, "status", c->status);
+	set_text(&l, "route", c->route_name);
+	set_text(&l, "upstream", c->upstream_name);
+	set_text(&l, "server", c->upstream.family ? names_addr(&c->upstream, addr) : NULL);
+	set_text(&l, "lane", names_lane(c->lane));
+	set_text(&l, "lane_reason", names_reason(c->reason));
+	set_ms(&l, "head_ms", c->start_ns, c->head_ns);
+	return l;
+}
+
+static void emit(struct access_log *log, struct line *l)
+{
+	char text[LINE_MAX_BYTES];
+	size_t n = l->broken
+			   ? 0
+			   : json_dumpb(l->o, text, sizeof(text) - 1, JSON_COMPACT | JSON_REAL_PRECISION(9));
+
+	json_decref(l->o);
+	if (n == 0 || n > sizeof(text) - 1) {
 		log->totals->log_dropped++;
 		return;
 	}
-	line[n++] = '\n';
-	if (write(log->pipe_fd, line, n) != (ssize_t)n)
+	text[n++] = '\n';
+	if (write(log->pipe_fd, text, n) != (ssize_t)n)
 		log->totals->log_dropped++;
 }
 
 void access_log_open(struct access_log *log, const struct sluice_ctl *c, struct slice query)
 {
-	json_t *o;
+	struct line l;
 
 	if (log->pipe_fd < 0)
 		return;
-	o = common("open", c, query);
-	json_object_set_new(o, "event_stream", json_boolean(c->flags & SLUICE_CTL_EVENT_STREAM));
-	emit(log, o);
+	l = common("open", c, query);
+	set_flag(&l, "event_stream", c, SLUICE_CTL_EVENT_STREAM);
+	emit(log, &l);
 }
 
 void access_log_end(struct access_log *log, const struct sluice_ctl *c, const struct log_end *end)
 {
-	json_t *o;
+	struct line l;
 
 	if (log->pipe_fd < 0)
 		return;
-	o = common("end", c, end->query);
-	set_text(o, "ended_by", names_end_by(end->by));
-	set_text(o, "phase", end->phase);
-	set_text(o, "reason", end->detail);
-	json_object_set_new(o, "truncated", json_boolean(c->flags & SLUICE_CTL_TRUNCATED));
-	json_object_set_new(o, "event_stream", json_boolean(c->flags & SLUICE_CTL_EVENT_STREAM));
-	json_object_set_new(o, "bytes_in", json_integer((json_int_t)c->bytes_in));
-	json_object_set_new(o, "bytes_out", json_integer((json_int_t)c->bytes_out));
-	json_object_set_new(o, "events", json_integer((json_int_t)c->events));
-	set_ms(o, "age_ms", c->start_ns, end->now_ns);
-	set_ms(o, "first_event_ms", c->start_ns, c->first_event_ns);
-	json_object_set_new(o, "heartbeats", json_integer(c->heartbeats));
-	json_object_set_new(o, "spills", json_integer(c->spills));
-	json_object_set_new(o, "flips", json_integer(c->flips));
-	json_object_set_new(o, "dropped_events", json_integer(c->dropped_events));
-	json_object_set_new(o, "pending_max", json_integer(c->pending_max));
-	emit(log, o);
+	l = common("end", c, end->query);
+	set_text(&l, "ended_by", names_end_by(end->by));
+	set_text(&l, "phase", end->phase);
+	set_text(&l, "reason", end->detail);
+	set_flag(&l, "truncated", c, SLUICE_CTL_TRUNCATED);
+	set_flag(&l, "event_stream", c, SLUICE_CTL_EVENT_STREAM);
+	set_int(&l, "bytes_in", c->bytes_in);
+	set_int(&l, "bytes_out", c->bytes_out);
+	set_int(&l, "events", c->events);
+	set_ms(&l, "age_ms", c->start_ns, end->now_ns);
+	set_ms(&l, "first_event_ms", c->start_ns, c->first_event_ns);
+	set_int(&l, "heartbeats", c->heartbeats);
+	set_int(&l, "spills", c->spills);
+	set_int(&l, "flips", c->flips);
+	set_int(&l, "dropped_events", c->dropped_events);
+	set_int(&l, "pending_max", c->pending_max);
+	emit(log, &l);
 }
