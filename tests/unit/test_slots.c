@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include "observe/slots.h"
 #include <pthread.h>
+#include <sys/mman.h>
 
 static int slot_table_new(struct slot_table *t, uint32_t count)
 {
@@ -85,6 +86,63 @@ static void a_restarted_worker_wipes_and_goes_on_counting(void **state)
 	slot_table_done(&t);
 }
 
+/* Three workers in a row, the first two of which die with streams open. */
+static void every_slot_that_was_used_is_wiped(void **state)
+{
+	struct slot_table t;
+	struct slots s;
+	struct sluice_ctl *got[6];
+	uint64_t last = 0;
+
+	(void)state;
+	assert_int_equal(slot_table_new(&t, 8), 0);
+	assert_int_equal(slots_init(&s, &t, 0, 1), 0);
+	for (int i = 0; i < 6; i++)
+		got[i] = slots_take(&s);
+	slots_give(&s, got[0]);
+	slots_give(&s, got[2]);
+	last = got[5]->id;
+	ctl_begin(got[4]); /* killed in the middle of a change */
+	slots_done(&s);
+	assert_int_equal(slots_init(&s, &t, 0, 1), 0);
+	got[0] = slots_take(&s);
+	assert_true(got[0]->id > last);
+	assert_int_equal(slots_number(&s, got[0]), 0);
+	slots_done(&s);
+	t.records[5].id = 99; /* as if it had been in use again */
+	assert_int_equal(slots_init(&s, &t, 0, 1), 0);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(t.records[i].id, 0);
+		assert_int_equal(t.records[i].turn % 2, 0);
+	}
+	slots_done(&s);
+	slot_table_done(&t);
+}
+
+/* Without the splice lane the table is shared memory, 512 bytes for each stream that could be. */
+static void unused_slots_take_no_memory(void **state)
+{
+	static unsigned char there[256];
+	size_t size = sizeof(there) * 4096, pages = 0;
+	struct slot_table t = {.count = (uint32_t)(size / sizeof(struct sluice_ctl))};
+	struct slots a, b;
+
+	(void)state;
+	t.records = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(t.records, MAP_FAILED);
+	assert_int_equal(slots_init(&a, &t, 0, 2), 0);
+	assert_int_equal(slots_init(&b, &t, 1, 2), 0);
+	for (int i = 0; i < 8; i++)
+		assert_non_null(slots_take(&a));
+	assert_int_equal(mincore(t.records, size, there), 0);
+	for (size_t i = 0; i < sizeof(there); i++)
+		pages += there[i] & 1;
+	assert_true(pages >= 1 && pages <= 4);
+	slots_done(&a);
+	slots_done(&b);
+	munmap(t.records, size);
+}
+
 struct writer {
 	struct sluice_ctl *c;
 	volatile bool stop;
@@ -142,6 +200,8 @@ int main(void)
 		cmocka_unit_test(ranges_do_not_overlap),
 		cmocka_unit_test(full_then_reused),
 		cmocka_unit_test(a_restarted_worker_wipes_and_goes_on_counting),
+		cmocka_unit_test(every_slot_that_was_used_is_wiped),
+		cmocka_unit_test(unused_slots_take_no_memory),
 		cmocka_unit_test(a_reader_never_sees_half_a_change),
 	};
 

@@ -7,6 +7,23 @@ void slots_range(const struct slot_table *t, uint32_t worker, uint32_t workers, 
 	*ret_count = (uint32_t)((uint64_t)t->count * (worker + 1) / workers) - *ret_first;
 }
 
+/* What a dead predecessor left. The lowest free slot is always taken first, so behind the first one that
+ * never was in use there is no other: the rest of the memory is not looked at, and so never comes into being.
+ */
+static void wipe_used(struct slots *s)
+{
+	struct sluice_ctl *c = &s->table->records[s->first], *end = c + s->count;
+
+	for (; c < end && (c->id || c->turn); c++) {
+		uint32_t turn = c->turn;
+
+		if (c->id)
+			s->next_id = MAX(s->next_id, (c->id & 0xffffffffffffULL) + 1);
+		memset(c, 0, sizeof(*c));
+		c->turn = (turn | 1) + 1; /* even: it may have died while writing; not 0: in use once */
+	}
+}
+
 int slots_init(struct slots *s, struct slot_table *t, uint32_t worker, uint32_t workers)
 {
 	uint32_t end;
@@ -20,15 +37,9 @@ int slots_init(struct slots *s, struct slot_table *t, uint32_t worker, uint32_t 
 	s->free = calloc(MAX(s->count, 1U), sizeof(*s->free));
 	if (!s->free)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < s->count; i++) {
-		struct sluice_ctl *c = &t->records[end - 1 - i];
-
-		if (c->id) {
-			s->next_id = MAX(s->next_id, (c->id & 0xffffffffffffULL) + 1);
-			memset(c, 0, sizeof(*c));
-		}
+	for (uint32_t i = 0; i < s->count; i++)
 		s->free[s->nfree++] = end - 1 - i;
-	}
+	wipe_used(s);
 	return 0;
 }
 
