@@ -1,5 +1,6 @@
 #include "main/worker.h"
 #include "base/clock.h"
+#include "main/acceptors.h"
 #include "main/control.h"
 #include "main/privileges.h"
 #include "main/publish.h"
@@ -16,8 +17,7 @@
 
 struct worker {
 	struct env env;
-	struct acceptor *acceptors;
-	size_t nacceptors;
+	struct acceptors acceptors;
 	struct source control;
 	struct timer drain_end;
 	struct timer trim;
@@ -26,33 +26,6 @@ struct worker {
 	unsigned index;
 	bool cut;
 };
-
-static void close_acceptors(struct worker *w)
-{
-	for (size_t i = 0; i < w->nacceptors; i++)
-		acceptor_done(&w->acceptors[i]);
-	free(w->acceptors);
-	w->acceptors = NULL;
-	w->nacceptors = 0;
-}
-
-/* Takes over the fds, on error too. */
-static int open_acceptors(struct worker *w, const int *fds, size_t n)
-{
-	const struct settings *settings = w->env.now->settings;
-	int err = 0;
-
-	w->acceptors = calloc(MAX(n, (size_t)1), sizeof(*w->acceptors));
-	for (size_t i = 0; i < n; i++) {
-		if (!err && w->acceptors)
-			err = acceptor_init(&w->acceptors[i], &w->env, fds[i], &settings->listeners[i]);
-		if (err || !w->acceptors)
-			close(fds[i]);
-		else
-			w->nacceptors++;
-	}
-	return w->acceptors ? err : -ENOMEM;
-}
 
 static void on_drained(struct env *env)
 {
@@ -86,14 +59,14 @@ static void drain(struct worker *w, uint64_t window_ms)
 {
 	if (w->env.draining)
 		return;
-	close_acceptors(w);
+	acceptors_close(&w->acceptors);
 	timer_in(w->env.loop, &w->drain_end, window_ms);
 	clients_drain(&w->env, window_ms);
 }
 
 static void cut(struct worker *w)
 {
-	close_acceptors(w);
+	acceptors_close(&w->acceptors);
 	w->cut = true;
 	timer_in(w->env.loop, &w->drain_end, CUT_GRACE_MS);
 	clients_cut(&w->env);
@@ -151,21 +124,28 @@ static int new_generation(struct worker *w, const struct control_message *m, str
 static int reload(struct worker *w, const struct control_message *m)
 {
 	struct generation *next, *old = w->env.now;
+	struct acceptors acceptors;
 	int err = new_generation(w, m, &next);
 
 	for (uint32_t i = 0; i < m->nfds && (err || i < CONTROL_FD_LISTENERS); i++)
 		close(m->fds[i]);
 	if (err)
 		return err;
+	/* The new acceptors come first: none of the open sockets is left alone in between, nor when there is
+	 * no memory for all of them. */
+	err = acceptors_open(&acceptors, &w->env, next->settings, m->fds + CONTROL_FD_LISTENERS,
+		m->nfds - CONTROL_FD_LISTENERS);
+	if (err) {
+		generation_unref(next);
+		return err;
+	}
+	acceptors_close(&w->acceptors);
+	w->acceptors = acceptors;
 	w->env.now = next;
-	/* New acceptors first take hold of the same open sockets, so that none of them is closed in between.
-	 */
-	close_acceptors(w);
-	err = open_acceptors(w, m->fds + CONTROL_FD_LISTENERS, m->nfds - CONTROL_FD_LISTENERS);
 	generation_retire(old);
 	publisher_restart(&w->publisher);
 	log_set_level(next->settings->log_level);
-	return err;
+	return 0;
 }
 
 static void handle(struct worker *w, const struct control_message *m)
@@ -222,6 +202,7 @@ static int env_init(struct worker *w, const struct worker_start *start)
 	getrlimit(RLIMIT_NOFILE, &fds);
 	env->fd_limit = (int)MIN(fds.rlim_cur, (rlim_t)INT32_MAX);
 	env->workers = start->count;
+	env->no_splice = start->no_splice;
 	env->totals = start->totals;
 	env->tickets = start->tickets;
 	env->log = (struct access_log){.pipe_fd = start->log_fd, .totals = start->totals};
@@ -288,7 +269,8 @@ static int watch_notes(struct env *env, struct splice *splice)
 
 static int serve(struct worker *w, const struct worker_start *start)
 {
-	int err = open_acceptors(w, start->listeners, w->env.now->settings->nlisteners);
+	const struct settings *settings = w->env.now->settings;
+	int err = acceptors_open(&w->acceptors, &w->env, settings, start->listeners, settings->nlisteners);
 
 	if (err)
 		return err;
@@ -309,7 +291,7 @@ static int serve(struct worker *w, const struct worker_start *start)
 		err = control_say(start->control_fd, CONTROL_READY, 0);
 	if (!err)
 		err = loop_run(w->env.loop);
-	close_acceptors(w);
+	acceptors_close(&w->acceptors);
 	return err;
 }
 
