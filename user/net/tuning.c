@@ -99,6 +99,13 @@ int tuning_upstream(int fd, const struct settings *s)
 	return err ? err : set_keepalive(fd, s->tcp_keepalive_ms);
 }
 
+void tuning_reset_on_close(int fd)
+{
+	struct linger reset = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
 uint64_t tuning_cookie(int fd)
 {
 	uint64_t cookie = 0;

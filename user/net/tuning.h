@@ -19,6 +19,9 @@ must_check int tuning_stream(int fd, unsigned sndbuf);
 must_check int tuning_upstream_stream(int fd);
 /* A connection to an upstream: TCP_NODELAY, keepalive. */
 must_check int tuning_upstream(int fd, const struct settings *s);
+/* SO_LINGER 0: close() tells the peer by a reset that what it got is not all; unsent bytes are thrown away.
+ */
+void tuning_reset_on_close(int fd);
 /* SO_COOKIE: the kernel's name for this socket for its whole life; 0: it has none. */
 uint64_t tuning_cookie(int fd);
 

@@ -44,9 +44,7 @@ static void client_gone(struct client *c)
 
 static void client_reset(struct client *c)
 {
-	struct linger reset = {.l_onoff = 1, .l_linger = 0};
-
-	setsockopt(c->wire.source.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	tuning_reset_on_close(c->wire.source.fd);
 	client_gone(c);
 }
 

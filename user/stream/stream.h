@@ -159,6 +159,7 @@ struct stream {
 	uint64_t settle_ms;	    /* since when */
 	uint64_t end_wait_ms;	    /* COPY: the upstream has ended; until then bytes in front of its end are
 				       awaited */
+	uint64_t folded_events, folded_bytes; /* of the kernel's count: those that the totals have */
 	uint64_t watch_ms; /* SPLICE: the watchdog's next look; COPY: whether the client's queue has room for
 			      the kernel, 0: not asked */
 	unsigned punts;	   /* times that the framing needed userspace */
@@ -315,6 +316,8 @@ bool lag_active(const struct stream *s);
 /* ---- tunnel.c */
 void tunnel_begin(struct stream *s, struct slice rest);
 void tunnel_pump(struct stream *s);
+/* The client was cut off: so will its upstream be, which must not take it for an end. */
+void tunnel_client_lost(struct stream *s);
 /* ---- drain.c */
 void drain_stream(struct stream *s);
 void drain_due(struct stream *s);

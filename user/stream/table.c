@@ -67,6 +67,8 @@ void stream_client_ready(struct stream *s)
 	/* Once its answer is whole a client may shut its side; before that it has gone away. */
 	if (dead || (w->fin && s->state != STREAM_REPLY && s->state != STREAM_DRAIN &&
 			    s->state != STREAM_TUNNEL)) {
+		if (s->state == STREAM_TUNNEL)
+			tunnel_client_lost(s);
 		stream_end(s, SLUICE_BY_CLIENT, dead ? "reset" : "closed");
 		return;
 	}

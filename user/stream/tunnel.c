@@ -1,6 +1,7 @@
 /* TUNNEL: after a 101 both sides talk as they like (WebSocket); bytes are copied both ways, each with
  * backpressure. */
 #include "base/clock.h"
+#include "net/tuning.h"
 #include "stream/stream.h"
 
 #define READ_BYTES   (16 * 1024)
@@ -45,10 +46,17 @@ static int move(
 	}
 }
 
+void tunnel_client_lost(struct stream *s)
+{
+	tuning_reset_on_close(s->up.source.fd);
+}
+
 static void tunnel_broken(struct stream *s, int err)
 {
 	/* Nobody must take what was cut off for all there was. */
 	s->abort_client = true;
+	if (s->client->wire.dead)
+		tunnel_client_lost(s);
 	if (err == -ENOMEM)
 		stream_end(s, SLUICE_BY_OVERLOAD, "memory");
 	else
