@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+import pins
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD", "build")
 ASAN = os.environ.get("ASAN_BUILD", "build-asan")
@@ -226,12 +228,19 @@ SUITES = {
 BY_NAME_ONLY = {"kernel"}
 
 
+def clean_pins():
+    gone = pins.clean()
+    if gone:
+        print(f"pins of tests that were killed, taken away: {', '.join(gone)}", flush=True)
+
+
 def main():
     names = sys.argv[1:] or [n for n in SUITES if n not in BY_NAME_ONLY]
     unknown = [n for n in names if n not in SUITES]
     if unknown:
         sys.exit(f"no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")
     total = Count()
+    clean_pins()
     for name in names:
         begin = time.monotonic()
         print(f"== {name}", flush=True)
@@ -241,6 +250,7 @@ def main():
             c.failed = 1
         print(f"  {name}: {c} in {time.monotonic() - begin:.0f} s", flush=True)
         total.add(c)
+    clean_pins()
     print(total)
     sys.exit(1 if total.failed else 0)
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import time
 
 import pytest
@@ -61,6 +62,16 @@ def test_a_second_daemon_of_the_instance_refuses(rig):
     s.finish()
 
 
+def kill_all(relay):
+    """kill -9 of every process: nobody can tidy up."""
+    relay.checked = True
+    everyone = [relay.pid, *children(relay.pid)]
+    for pid in everyone:
+        os.kill(pid, signal.SIGKILL)
+    relay.proc.wait(5)
+    wait_for(lambda: not any(os.path.exists(f"/proc/{p}/exe") for p in everyone), 3, why="they are gone")
+
+
 def test_pins_of_a_dead_daemon_are_replaced(rig):
     """kill -9 of every process: the pins stay, the next start takes their place."""
     origin = rig.origin()
@@ -68,14 +79,9 @@ def test_pins_of_a_dead_daemon_are_replaced(rig):
     s = opened(rig, relay, origin)
     s.write(chunk(b"data: 1\n\n"))
     s.arrive()
-    relay.checked = True
-    everyone = [relay.pid, *children(relay.pid)]
-    for pid in everyone:
-        os.kill(pid, signal.SIGKILL)
-    relay.proc.wait(5)
+    kill_all(relay)
     s.client.wait_end(2)
     s.up.wait_end(2)
-    wait_for(lambda: not any(os.path.exists(f"/proc/{p}/exe") for p in everyone), 3, why="they are gone")
     assert os.path.exists(pins(relay)), "nobody was left to remove them"
     inode = os.stat(pins(relay)).st_ino
     second = again(rig, relay).ready()
@@ -86,6 +92,50 @@ def test_pins_of_a_dead_daemon_are_replaced(rig):
     s.finish()
     second.quit()
     assert not os.path.exists(pins(relay))
+
+
+def test_the_runner_takes_away_what_killed_tests_left(rig):
+    """And nothing of a test that runs, or of a daemon that lives."""
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    import pins as runner
+
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    relay = rig.relay(rig.origin(), lane="splice", instance=f"t{ended.pid}-1", max_streams=16)
+    runner.clean()
+    assert os.path.isdir(pins(relay)), "its daemon lives"
+    kill_all(relay)
+    assert runner.owner(pins(relay)) == relay.pid
+    assert os.path.basename(pins(relay)) in runner.clean() and not os.path.exists(pins(relay))
+
+    mine = rig.relay(rig.origin(), lane="splice", max_streams=16)
+    kill_all(mine)
+    runner.clean()
+    assert os.path.isdir(pins(mine)), "its test still runs"
+    shutil.rmtree(pins(mine))
+
+
+def test_totals_follow_live_streams(rig):
+    """What the kernel carries is in the counters while the stream lives, once, and they never go back."""
+    origin = rig.origin()
+    relay = start(rig, origin, workers=1)
+    s = opened(rig, relay, origin)
+    s.write(chunk(b"data: first\n\n"))
+    s.arrive()
+    s.on("splice")
+    last = 0
+    for turn in (1, 2):
+        for _ in range(50):
+            s.write(chunk(b"data: x\n\n"))
+            s.arrive()
+        wait_for(lambda: relay.admin("totals")["events"] == 1 + 50 * turn, 5, why="the counters to follow")
+        totals, live = relay.admin("totals"), s.record()
+        assert totals["spliced_bytes"] == live["spliced_bytes"] > last, (totals, live)
+        assert totals["bytes_out"] == live["bytes_out"], (totals, live)
+        last = totals["spliced_bytes"]
+    end = s.finish()
+    totals = relay.admin("totals")
+    assert totals["events"] == end["events"] == 101 and totals["bytes_out"] == end["bytes_out"], (totals, end)
 
 
 def test_the_master_alone_dies(rig):
@@ -275,4 +325,4 @@ def test_splice_refuses_to_start_where_the_lane_cannot_be_had(rig):
         up.stream_head()
         client.final_head()
         (record,) = relay.admin("streams")
-        assert (record["lane"], record["lane_reason"]) == ("copy", "kernel"), record
+        assert (record["lane"], record["lane_reason"]) == ("copy", "kernel: not permitted"), record

@@ -90,7 +90,7 @@ def test_drop(rig):
     for turn in range(3):
         assert push(s, 2000) == b"", "the upstream is not held back"
         live = s.record()
-        assert live["lane"] == "copy" and live["dropped_events"] > 1000 * (turn + 1), live
+        assert (live["lane"], live["lane_reason"]) == ("copy", "policy") and live["dropped_events"] > 1000 * (turn + 1), live
         s.up.send(chunk(event(s.n, 200)))
         s.body.until(b"data: %010d" % s.n, 5)
         s.n += 1

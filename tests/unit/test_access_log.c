@@ -125,7 +125,7 @@ static void a_full_pipe_loses_lines_and_no_time(void **state)
 /* Whichever allocation fails: the line is whole, or it is not there and counted. */
 static void without_memory_a_line_is_whole_or_counted(void **state)
 {
-	struct totals totals = {0};
+	struct sluice_counters totals = {0};
 	struct sluice_ctl c = record();
 	struct log_end end = {.by = SLUICE_BY_UPSTREAM,
 		.phase = "copy",

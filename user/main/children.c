@@ -101,6 +101,7 @@ static _Noreturn void run_worker(struct child *c, int control_fd)
 		.server_rows = m->server_rows,
 		.sticky = m->sticky,
 		.splice = m->splice,
+		.no_splice = m->no_splice,
 		.control_fd = control_fd,
 		.log_fd = m->log_fd,
 		.listeners = c->listeners,

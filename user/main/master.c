@@ -210,13 +210,19 @@ static int open_splice(struct master *m)
 	char why[256] = "";
 	int err;
 
+	m->no_splice = SLUICE_REASON_KERNEL;
 	if (!wants(s, LANE_AUTO) && !wants(s, LANE_SPLICE))
 		return 0;
 	err = splice_open(&params, &m->splice, why, sizeof(why));
+	if (err == -EPERM || err == -EACCES)
+		m->no_splice = SLUICE_REASON_KERNEL_PERMISSION;
+	else if (!err)
+		m->no_splice = SLUICE_REASON_KERNEL_SELFTEST;
 	if (!err)
 		err = selftest_run(m->splice, 0, &test, why, sizeof(why));
 	if (!err) {
 		splice_totals_reset(m->splice);
+		m->no_splice = SLUICE_REASON_NONE;
 		log_debug("splice lane: self-test of %zu cases passed in %u us", test.count, test.us);
 		return 0;
 	}

@@ -26,7 +26,8 @@ struct master {
 	struct admin *admin;
 	struct settings *settings;
 	const char *config;
-	struct splice *splice; /* NULL: every stream is copied */
+	struct splice *splice;		   /* NULL: every stream is copied */
+	enum sluice_lane_reason no_splice; /* why; NONE while it is there */
 	struct state
 		state; /* what readers may map; holds the next two, but for slots that are the map `ctl` */
 	struct slot_table slots;

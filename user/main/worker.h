@@ -20,7 +20,8 @@ struct worker_start {
 	struct sluice_server *servers;	/* this worker's rows */
 	uint32_t server_rows;
 	struct sticky *sticky;
-	struct splice *splice; /* NULL: the splice lane is off */
+	struct splice *splice;		   /* NULL: the splice lane is off */
+	enum sluice_lane_reason no_splice; /* why; NONE while it is on */
 	int control_fd;
 	int log_fd;	      /* access log pipe; -1: off */
 	const int *listeners; /* in the settings' order; the worker owns the fds */

@@ -17,8 +17,8 @@ enum sluice_lane lane_choose(const struct lane_facts *f, enum sluice_lane_reason
 		*ret_reason = SLUICE_REASON_SMALL;
 	else if (f->transform)
 		*ret_reason = SLUICE_REASON_TRANSFORM;
-	else if (!f->kernel)
-		*ret_reason = SLUICE_REASON_KERNEL;
+	else if (f->kernel != SLUICE_REASON_NONE)
+		*ret_reason = f->kernel;
 	else {
 		*ret_reason = SLUICE_REASON_NONE;
 		return SLUICE_LANE_SPLICE;

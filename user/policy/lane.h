@@ -7,7 +7,8 @@
 
 struct lane_facts {
 	enum lane_choice asked; /* the route's */
-	bool kernel;		/* the splice lane is loaded and passed its self-test */
+	/* NONE: the splice lane is loaded and passed its self-test; else why not */
+	enum sluice_lane_reason kernel;
 	bool client_unix, upstream_unix;
 	bool tls, h2;	       /* of the client's side */
 	bool stream;	       /* an event stream, or a route that streams */

@@ -38,9 +38,10 @@ struct env {
 	struct loop *loop;
 	struct generation *now; /* of new requests */
 	struct slots slots;
-	struct stream **by_slot; /* slots.count, by slot - slots.first */
-	struct splice *splice;	 /* NULL: the splice lane is off */
-	struct source notes;	 /* its ring of this worker; fd -1 without it */
+	struct stream **by_slot;	   /* slots.count, by slot - slots.first */
+	struct splice *splice;		   /* NULL: the splice lane is off */
+	enum sluice_lane_reason no_splice; /* why; NONE while it is on */
+	struct source notes;		   /* its ring of this worker; fd -1 without it */
 	struct access_log log;
 	struct sluice_counters *totals; /* this worker's row: plain increments */
 	struct tls_tickets *tickets;	/* shared by all workers */

@@ -51,6 +51,8 @@ int lag_payload(struct stream *s, const char *p, size_t n)
 			if (err)
 				return err;
 			s->queue_dropped = s->queue_times = 0;
+			if (s->lane_best == SLUICE_LANE_SPLICE)
+				s->ctl->reason = SLUICE_REASON_POLICY;
 		}
 		if (!s->queue) {
 			err = direct(s, p, n, &used);

@@ -64,7 +64,7 @@ void lane_choose_for(struct stream *s)
 	enum sluice_lane_reason reason;
 	struct lane_facts f = {
 		.asked = s->route->lane,
-		.kernel = s->env->splice != NULL,
+		.kernel = s->env->no_splice,
 		.client_unix = s->client->is_unix,
 		.upstream_unix = s->lease.addr.sa.sa_family == AF_UNIX,
 		.tls = s->up.tls || client_is_tls(s->client),
@@ -127,7 +127,7 @@ static void not_engaged(struct stream *s, int err)
 	} else if (err != -EAGAIN) {
 		/* Not for a reason that passes: these sockets cannot be spliced. */
 		s->lane_best = SLUICE_LANE_COPY;
-		s->ctl->reason = err == -ENOSPC ? SLUICE_REASON_MAP_FULL : SLUICE_REASON_KERNEL;
+		s->ctl->reason = err == -ENOSPC ? SLUICE_REASON_MAP_FULL : SLUICE_REASON_KERNEL_SOCKETS;
 	} else {
 		ask_later(s);
 	}
@@ -234,18 +234,24 @@ static void settle(struct stream *s)
 	timer_in(s->env->loop, &s->timer, SETTLE_MS);
 }
 
-void lane_leave(struct stream *s, enum lane_after after)
+/* `reason`: why userspace goes on with it, for AFTER_READ. */
+static void leave(struct stream *s, enum lane_after after, enum sluice_lane_reason reason)
 {
 	s->after = after;
 	s->settle_ms = loop_now_ms(s->env->loop);
 	splice_disengage(s->env->splice, slot_of(s));
 	/* What only comes to look at the end has not changed its lane. */
 	if (after == AFTER_READ)
-		set_lane(s, SLUICE_LANE_COPY, SLUICE_REASON_LAGGING);
+		set_lane(s, SLUICE_LANE_COPY, reason);
 	else if (after == AFTER_DEADLINE)
 		set_lane(s, SLUICE_LANE_COPY, SLUICE_REASON_WRITING);
 	stream_move(s, STREAM_SETTLE);
 	settle(s);
+}
+
+void lane_leave(struct stream *s, enum lane_after after)
+{
+	leave(s, after, SLUICE_REASON_LAGGING);
 }
 
 void settle_on_timeout(struct stream *s);
@@ -256,8 +262,9 @@ void settle_on_timeout(struct stream *s)
 
 /* Why bytes came to us instead of to the client. By the record's counters: `why` is the last segment's, and
  * behind a spill the next ones are held back for another reason. */
-static void note_reason(struct stream *s)
+static enum sluice_lane_reason note_reason(struct stream *s)
 {
+	enum sluice_lane_reason reason = SLUICE_REASON_LAGGING;
 	struct sluice_ctl *c = s->ctl;
 	struct sluice_flow flow;
 
@@ -266,10 +273,13 @@ static void note_reason(struct stream *s)
 		s->env->totals->spills += flow.spills - c->spills;
 		c->spills = flow.spills;
 		sndbuf_adapt(s);
+	} else if (flow.punts != s->punts) {
+		reason = SLUICE_REASON_FRAMING;
 	}
 	s->punts = flow.punts;
 	if (s->punts > MAX_PUNTS)
 		s->lane_best = SLUICE_LANE_COPY;
+	return reason;
 }
 
 void lane_look(struct stream *s)
@@ -278,8 +288,7 @@ void lane_look(struct stream *s)
 	case SPLICE_CARRIED:
 		return;
 	case SPLICE_READ:
-		note_reason(s);
-		lane_leave(s, AFTER_READ);
+		leave(s, AFTER_READ, note_reason(s));
 		return;
 	case SPLICE_ENDED:
 		lane_leave(s, AFTER_END);
@@ -299,12 +308,27 @@ void splice_on_upstream(struct stream *s)
 		lane_leave(s, AFTER_FIN);
 }
 
+/* The worker's totals follow what the kernel carries of this stream. */
+static void fold_totals(struct stream *s, const struct sluice_flow *f)
+{
+	struct sluice_counters *t = s->env->totals;
+
+	t->events += f->events - s->folded_events;
+	t->bytes_out += f->redirected - s->folded_bytes;
+	t->spliced_bytes += f->redirected - s->folded_bytes;
+	s->folded_events = f->events;
+	s->folded_bytes = f->redirected;
+}
+
 void lane_watch(struct stream *s, uint64_t now)
 {
 	struct splice *k = s->env->splice;
 	uint64_t last = stream_last_in_ns(s) / NS_PER_MS;
 	bool silent = now > last + 10 * WATCH_MS;
+	struct sluice_flow flow;
 
+	splice_state(k, slot_of(s), &flow);
+	fold_totals(s, &flow);
 	s->watch_ms = now + (silent ? WATCH_IDLE_MS : WATCH_MS);
 	note_first(s);
 	/* The verdict saw bytes since the last look: it is alive, and no question need be asked. */
@@ -317,8 +341,7 @@ void lane_watch(struct stream *s, uint64_t now)
 		(unsigned long long)s->ctl->id);
 	s->env->totals->watchdogs++;
 	s->lane_best = SLUICE_LANE_COPY;
-	lane_leave(s, AFTER_READ);
-	s->ctl->reason = SLUICE_REASON_WATCHDOG;
+	leave(s, AFTER_READ, SLUICE_REASON_WATCHDOG);
 }
 
 void lane_on_note(void *arg, uint32_t slot)
@@ -355,9 +378,7 @@ static void fold_flow(struct stream *s)
 	c->last_in_ns = MAX(c->last_in_ns, f.last_ns);
 	c->last_out_ns = MAX(c->last_out_ns, f.last_ns);
 	note_first(s);
-	s->env->totals->events += f.events;
-	s->env->totals->bytes_out += f.redirected;
-	s->env->totals->spliced_bytes += f.redirected;
+	fold_totals(s, &f);
 }
 
 bool lane_unhook(struct stream *s, bool complete)
