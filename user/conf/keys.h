@@ -73,8 +73,8 @@
 
 #define TLS_KEYS(N, C, V, H, M, L, T, X) \
 	N(X, ticket_rotation, DURATION, ticket_rotation_ms, "4h", NULL, 1 * SEC, 2 * DAY) \
-	N(X, handshake_rate, COUNT, handshake_rate, "100", "unlimited", 1, 1000000) \
-	N(X, handshake_burst, COUNT, handshake_burst, "200", NULL, 1, 1000000) \
+	N(X, handshake_rate, COUNT, handshake_rate, "1000", "unlimited", 1, 1000000) \
+	N(X, handshake_burst, COUNT, handshake_burst, "2000", NULL, 1, 1000000) \
 	C(X, ktls, ktls, ktls, "auto")
 
 #define CERTIFICATE_KEYS(N, C, V, H, M, L, T, X) \

@@ -172,10 +172,10 @@ struct settings {
 	uint64_t tcp_keepalive_ms;    /* idle before TCP keepalive probes: 15 s */
 	unsigned notsent_lowat;	      /* 16 KiB */
 	uint64_t ticket_rotation_ms;  /* a new session ticket key so often: 4 h */
-	unsigned handshake_rate;  /* TLS handshakes a second, per source address and worker: 100; 0 = no limit
+	unsigned handshake_rate;  /* TLS handshakes a second, per source address and worker: 1,000; 0 = no limit
 				   */
 	bool ktls;		      /* the kernel encrypts where it can: true */
-	unsigned handshake_burst; /* as many may come at once: 200 */
+	unsigned handshake_burst; /* as many may come at once: 2,000 */
 	uint64_t drain_ms;	  /* window over which a shutdown spreads its closes: 10 s */
 	enum log_level log_level;
 	char *access_log; /* path, "stderr", or NULL: off */

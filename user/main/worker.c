@@ -142,6 +142,7 @@ static int reload(struct worker *w, const struct control_message *m)
 	acceptors_close(&w->acceptors);
 	w->acceptors = acceptors;
 	w->env.now = next;
+	handshakes_set(w->env.handshakes, next->settings->handshake_rate, next->settings->handshake_burst);
 	generation_retire(old);
 	publisher_restart(&w->publisher);
 	log_set_level(next->settings->log_level);
@@ -215,7 +216,9 @@ static int env_init(struct worker *w, const struct worker_start *start)
 	slab_init(&env->h2_slots, sizeof(struct h2_slot), 0);
 	env->scratch = malloc(SCRATCH_BYTES);
 	env->frames = malloc(SCRATCH_BYTES);
-	if (!env->scratch || !env->frames) {
+	if (!env->scratch || !env->frames ||
+		handshakes_new(start->settings->handshake_rate, start->settings->handshake_burst,
+			&env->handshakes)) {
 		settings_unref(start->settings);
 		return -ENOMEM;
 	}
@@ -244,6 +247,7 @@ static void env_done(struct worker *w)
 	slab_done(&env->h2_slots);
 	free(env->scratch);
 	free(env->frames);
+	handshakes_free(env->handshakes);
 	loop_del(env->loop, &w->control);
 	loop_del(env->loop, &env->notes);
 	loop_free(env->loop);

@@ -110,15 +110,24 @@ void client_close(struct client *c, enum client_close how)
 	}
 }
 
-void client_told(struct client *c, const struct proxy_header *h)
+static void set_peer(struct client *c, const struct sockaddr_any *a)
+{
+	const struct settings *settings = c->env->now->settings;
+
+	c->is_unix = a->sa.sa_family == AF_UNIX;
+	addr_to_record(a, &c->addr);
+	c->trusted = c->is_unix || addr_in(a, settings->trusted, settings->ntrusted);
+}
+
+bool client_told(struct client *c, const struct proxy_header *h)
 {
 	struct sockaddr_any a = {.ss = h->source, .len = sizeof(h->source)};
 
 	c->proxy_header = false;
 	if (h->local)
-		return;
-	addr_to_record(&a, &c->addr);
-	c->trusted = addr_in(&a, c->env->now->settings->trusted, c->env->now->settings->ntrusted);
+		return true;
+	set_peer(c, &a);
+	return !c->wire.tls || client_may_begin_tls(c, &a);
 }
 
 /* 0: more is needed; 1: behind it (or none was expected); negative: not one. */
@@ -286,7 +295,10 @@ static void on_client_timer(struct timer *t)
 		linger_timer(c);
 	else if (c->h2)
 		h2_conn_timer(c);
-	else if (c->first_byte_ns && !c->stream)
+	else if (c->handshaking) {
+		c->env->totals->tls_accept_failed[SLUICE_TLS_FAIL_TIMEOUT]++;
+		client_close(c, CLIENT_RESET);
+	} else if (c->first_byte_ns && !c->stream)
 		request_timed_out(c);
 	else if (!c->stream)
 		client_close(c, CLIENT_CLOSE);
@@ -314,14 +326,12 @@ void client_open(struct acceptor *a, struct client *c, int fd, const struct sock
 	c->env = env;
 	c->wire.source = (struct source){.on_ready = on_client_ready, .fd = fd};
 	c->wire.writable = true;
-	c->is_unix = peer->sa.sa_family == AF_UNIX;
 	c->proxy_header = l->proxy_protocol == PROXY_REQUIRED;
 	c->h2c = !l->tls && l->http != HTTP_1_1_ONLY;
 	c->h2_only = l->http == HTTP_2_ONLY;
 	c->in.max = H1_MAX_HEAD + 2 * READ_BYTES;
-	addr_to_record(peer, &c->addr);
+	set_peer(c, peer);
 	c->cookie = c->is_unix ? 0 : tuning_cookie(fd);
-	c->trusted = c->is_unix || addr_in(peer, settings->trusted, settings->ntrusted);
 	timer_init(&c->timer, on_client_timer);
 	task_init(&c->free_task, client_free);
 	task_init(&c->again, client_go_on);
@@ -329,8 +339,9 @@ void client_open(struct acceptor *a, struct client *c, int fd, const struct sock
 	list_push_back(&env->all_clients, &c->link);
 	env->totals->connections++;
 	env->totals->connections_now++;
-	if ((!c->is_unix && tuning_client(fd, settings)) || (l->tls && begin_tls(c, a)) ||
-		loop_add(env->loop, &c->wire.source, CLIENT_EVENTS)) {
+	if ((!c->is_unix && tuning_client(fd, settings)) ||
+		(l->tls && !c->proxy_header && !client_may_begin_tls(c, peer)) ||
+		(l->tls && begin_tls(c, a)) || loop_add(env->loop, &c->wire.source, CLIENT_EVENTS)) {
 		client_gone(c);
 		return;
 	}

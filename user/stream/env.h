@@ -10,6 +10,7 @@
 #include "observe/access_log.h"
 #include "observe/histogram.h"
 #include "observe/slots.h"
+#include "policy/handshakes.h"
 #include "tls/tls.h"
 #include "upstream/upstream.h"
 
@@ -45,6 +46,7 @@ struct env {
 	struct access_log log;
 	struct sluice_counters *totals; /* this worker's row: plain increments */
 	struct tls_tickets *tickets;	/* shared by all workers */
+	struct handshakes *handshakes;
 	struct slab streams, clients, h2_slots;
 	struct list all_clients;
 	struct list idle_clients;  /* between requests, the longest idle first */

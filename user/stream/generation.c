@@ -42,6 +42,7 @@ int generation_new(struct env *env, struct settings *settings, const struct tls_
 		return err;
 	}
 	upstreams_set_notice(g->upstreams, on_server_notice, NULL);
+	upstreams_set_tls(g->upstreams, g->tls);
 	g->refs = 1;
 	g->settings = settings;
 	*ret = g;

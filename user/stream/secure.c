@@ -21,8 +21,18 @@ static int take_proxy_header(struct client *c)
 		return n;
 	if (recv(c->wire.source.fd, c->env->scratch, (size_t)n, 0) != n)
 		return -ECONNRESET;
-	client_told(c, &h);
-	return 1;
+	return client_told(c, &h) ? 1 : -EACCES;
+}
+
+bool client_may_begin_tls(struct client *c, const struct sockaddr_any *source)
+{
+	struct env *env = c->env;
+
+	/* A proxy's clients cannot be told apart. */
+	if (c->trusted || handshakes_take(env->handshakes, source, loop_now_ms(env->loop)))
+		return true;
+	env->totals->tls_accept_failed[SLUICE_TLS_FAIL_RATE]++;
+	return false;
 }
 
 static void failed(struct client *c, enum sluice_tls_fail reason, const char *why)
@@ -56,6 +66,10 @@ bool client_secure(struct client *c)
 
 	if (err == 0 && !c->wire.dead && !c->wire.fin)
 		return false;
+	if (err == -EACCES) {
+		client_close(c, CLIENT_RESET);
+		return false;
+	}
 	err = err > 0 ? tls_handshake(c->wire.tls) : -EPROTO;
 	if (err == -EAGAIN && !c->wire.dead)
 		return false;

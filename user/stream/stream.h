@@ -220,13 +220,16 @@ void request_refused(struct client *c, enum h1_rule rule);
 /* The client began a head and did not end it in time. */
 void request_timed_out(struct client *c);
 /* ---- secure.c */
+/* Counts a handshake of this source; false: they are too many. */
+bool client_may_begin_tls(struct client *c, const struct sockaddr_any *source);
 /* Goes on with the TLS handshake. True: it is done, and the first request may be there. */
 bool client_secure(struct client *c);
 /* ---- client.c */
 /* A connection that was just accepted; takes over the fd. */
 struct proxy_header;
-/* What a PROXY protocol header said of the connection. */
-void client_told(struct client *c, const struct proxy_header *h);
+/* What a PROXY protocol header said of the connection. False: its source has begun too many TLS handshakes.
+ */
+bool client_told(struct client *c, const struct proxy_header *h);
 void client_open(struct acceptor *a, struct client *c, int fd, const struct sockaddr_any *peer);
 /* After a stream: waits for the next request, or closes. */
 void client_next(struct client *c);

@@ -28,6 +28,8 @@ static void hang_up(struct health *h)
 	if (h->source.fd < 0)
 		return;
 	loop_del(server_loop(h->server), &h->source);
+	tls_conn_free(h->tls);
+	h->tls = NULL;
 	close(h->source.fd);
 	h->source.fd = -1;
 }
@@ -136,6 +138,21 @@ static bool judge(struct health *h)
 	return true;
 }
 
+static ssize_t take(struct health *h, char *to, size_t n)
+{
+	ssize_t got = h->tls ? tls_recv(h->tls, to, n) : recv(h->source.fd, to, n, 0);
+
+	return got < 0 && !h->tls ? -errno : got;
+}
+
+static ssize_t put(struct health *h, const char *p, size_t n)
+{
+	struct iovec iov = {(void *)p, n};
+	ssize_t sent = h->tls ? tls_send(h->tls, &iov, 1) : send(h->source.fd, p, n, MSG_NOSIGNAL);
+
+	return sent < 0 && !h->tls ? -errno : sent;
+}
+
 static void receive(struct health *h)
 {
 	for (;;) {
@@ -146,17 +163,46 @@ static void receive(struct health *h)
 			fail(h, strerror(-err));
 			return;
 		}
-		n = recv(h->source.fd, h->in.data + h->in.len, READ_BYTES, 0);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		n = take(h, h->in.data + h->in.len, READ_BYTES);
+		if (n == -EAGAIN || n == -EINTR)
 			return;
 		if (n <= 0) {
-			fail(h, n ? strerror(errno) : "closed before a response head");
+			fail(h, n ? strerror((int)-n) : "closed before a response head");
 			return;
 		}
 		h->in.len += (size_t)n;
 		if (judge(h))
 			return;
 	}
+}
+
+/* 1: done or not wanted; 0: goes on with the next event; negative: failed, and that was said. */
+static int secure(struct health *h)
+{
+	const struct upstream *up = h->server->up;
+	char what[160];
+	int err = 0;
+
+	if (h->secured)
+		return 1;
+	if (!h->tls && up->settings->tls)
+		err = tls_connect(up->all->tls, (size_t)(up - up->all->list), h->server->settings->host,
+			h->source.fd, &h->tls);
+	if (!err && h->tls)
+		err = tls_handshake(h->tls);
+	if (err == -EAGAIN) {
+		err = loop_mod(
+			server_loop(h->server), &h->source, tls_wants_write(h->tls) ? EPOLLOUT : EPOLLIN);
+		if (!err)
+			return 0;
+	}
+	if (err) {
+		snprintf(what, sizeof(what), "TLS: %s", h->tls ? tls_why(h->tls) : strerror(-err));
+		fail(h, what);
+		return err;
+	}
+	h->secured = true;
+	return 1;
 }
 
 static void on_ready(struct source *source, uint32_t events)
@@ -173,17 +219,22 @@ static void on_ready(struct source *source, uint32_t events)
 		}
 		h->connected = true;
 	}
+	if (secure(h) <= 0)
+		return;
 	if (h->sent < h->request.len) {
-		ssize_t n =
-			send(source->fd, h->request.data + h->sent, h->request.len - h->sent, MSG_NOSIGNAL);
+		ssize_t n = put(h, h->request.data + h->sent, h->request.len - h->sent);
 
-		if (n < 0 && errno != EAGAIN) {
-			fail(h, strerror(errno));
+		if (n < 0 && n != -EAGAIN) {
+			fail(h, strerror((int)-n));
 			return;
 		}
 		h->sent += (size_t)MAX(n, (ssize_t)0);
-		if (h->sent < h->request.len)
+		if (h->sent < h->request.len) {
+			err = loop_mod(server_loop(h->server), source, EPOLLOUT);
+			if (err)
+				fail(h, strerror(-err));
 			return;
+		}
 		err = loop_mod(server_loop(h->server), source, EPOLLIN);
 		if (err)
 			fail(h, strerror(-err));
@@ -198,7 +249,7 @@ static void attempt(struct health *h, const struct sockaddr_any *addr)
 	int err;
 
 	h->addr = *addr;
-	h->connected = false;
+	h->connected = h->secured = false;
 	h->sent = 0;
 	h->in.len = 0;
 	h->scan = (struct h1_scan){0};

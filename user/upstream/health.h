@@ -6,6 +6,7 @@
 
 #include "conf/settings.h"
 #include "event/loop.h"
+#include "tls/tls.h"
 
 struct server;
 
@@ -15,7 +16,8 @@ struct health {
 	struct source source; /* its connection; fd -1: no check runs */
 	uint64_t began_ms;
 	struct sockaddr_any addr;
-	bool connected;
+	struct tls_conn *tls; /* NULL: plaintext, or not connected */
+	bool connected, secured;
 	struct buf request;
 	size_t sent;
 	struct buf in;

@@ -51,6 +51,7 @@ struct upstreams {
 	struct settings *settings;
 	struct sticky *sticky;
 	struct resolver *resolver; /* NULL: no name to resolve */
+	struct tls *tls;	   /* lent, for health checks */
 	struct slab idle_slab;
 	struct upstream *list;
 	size_t n;

@@ -16,6 +16,8 @@ struct server; /* one configured server */
  * reference on `settings`; `worker_count` divides max_connections. */
 must_check int upstreams_new(struct loop *loop, struct settings *settings, struct sticky *sticky,
 	unsigned worker_count, struct upstreams **ret);
+/* The contexts for health checks over TLS; lent, and outlive `u`. Without them such checks fail. */
+void upstreams_set_tls(struct upstreams *u, struct tls *tls);
 /* No pick or lease may be outstanding. Idle connections are closed. */
 void upstreams_free(struct upstreams *u);
 /* After a reload: idle connections are closed and none is kept any more, health checks end, names are not

@@ -121,6 +121,11 @@ void upstreams_retire(struct upstreams *u)
 	}
 }
 
+void upstreams_set_tls(struct upstreams *u, struct tls *tls)
+{
+	u->tls = tls;
+}
+
 void upstreams_set_notice(struct upstreams *u, upstreams_notice *notice, void *arg)
 {
 	u->notice = notice;
