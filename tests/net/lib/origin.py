@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 
+from .tls import TlsMixin
 from .wire import LAST_CHUNK, TIMEOUT, NotInTime, Wire, chunk
 
 STREAM_HEAD = (
@@ -59,11 +60,16 @@ class OriginConn(Wire):
             self.fin()
 
 
+class TlsOriginConn(TlsMixin, OriginConn):
+    """The same, of a TLS origin."""
+
+
 class Origin:
     """A listening socket. Without a handler the test accepts connections itself and drives them; with one, each
     connection gets a thread that runs handler(conn) and then reads on until the peer ends, so that the log is whole."""
 
-    def __init__(self, handler=None, path=None, host="127.0.0.1", rcvbuf=None, port=0):
+    def __init__(self, handler=None, path=None, host="127.0.0.1", rcvbuf=None, port=0, tls=None):
+        self.tls = tls  # the server's context; None: plaintext
         family = socket.AF_UNIX if path else socket.AF_INET6 if ":" in host else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if rcvbuf:
@@ -78,6 +84,7 @@ class Origin:
         self.host = host
         self.port = None if path else self.sock.getsockname()[1]
         self.conns = []
+        self.refused = []  # handshakes that failed
         self.errors = []
         self.handler = handler
         self.stopping = False
@@ -88,7 +95,7 @@ class Origin:
 
     @property
     def url(self):
-        return f"http://{self.address}"
+        return f"http{'s' if self.tls else ''}://{self.address}"
 
     @property
     def address(self):
@@ -103,9 +110,14 @@ class Origin:
             sock, peer = self.sock.accept()
         except (TimeoutError, BlockingIOError):
             raise NotInTime(f"nobody connected to the origin in {timeout} s") from None
-        conn = OriginConn(sock, peer)
+        conn = self._conn(sock, peer)
         self.conns.append(conn)
         return conn
+
+    def _conn(self, sock, peer):
+        if not self.tls:
+            return OriginConn(sock, peer)
+        return TlsOriginConn(sock, peer).secure(self.tls, server_side=True)
 
     def no_connection(self, seconds=0.0):
         """Nobody connects (no handler)."""
@@ -128,7 +140,11 @@ class Origin:
                 sock, peer = self.sock.accept()
             except OSError:
                 return
-            conn = OriginConn(sock, peer)
+            try:
+                conn = self._conn(sock, peer)
+            except OSError as e:  # ssl.SSLError is one
+                self.refused.append(e)
+                continue
             with self._changed:
                 self.conns.append(conn)
                 self._changed.notify_all()

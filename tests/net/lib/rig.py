@@ -4,9 +4,11 @@ import os
 import shutil
 import tempfile
 
+from .certs import Authority
 from .origin import Origin
 from .peers import ORIGINS, EventSourceClient, Nginx
 from .relay import LANE, Relay, config, instance_name, write_config
+from .tls import connect as tls_connect
 from .wire import connect
 
 
@@ -82,8 +84,13 @@ class Rig:
     def eventsource(self, url, events=0):
         return self._keep(EventSourceClient(url, events))
 
-    def connect(self, addr, **kw):
-        return self._keep(connect(addr, **kw))
+    def connect(self, addr, tls=None, **kw):
+        """`tls`: the client's context; `name` is then the SNI, example.org if not said."""
+        return self._keep(tls_connect(addr, tls, **kw) if tls else connect(addr, **kw))
+
+    def authority(self, name="test authority"):
+        """An authority whose files end with the test."""
+        return Authority(self._new_directory(), name)
 
     def stream(self, relay, origin, data=None, **kw):
         """An open event stream: client Wire, its Body, and the origin's side; the head has gone through."""

@@ -337,8 +337,8 @@ class Wire:
         assert not self.end, f"connection ended ({self.end})"
 
 
-def connect(addr, timeout=TIMEOUT, rcvbuf=None, source=None):
-    """A Wire to (host, port) or to a unix socket's path."""
+def tcp_connect(addr, timeout=TIMEOUT, rcvbuf=None, source=None):
+    """A socket connected to (host, port) or to a unix socket's path."""
     family = socket.AF_UNIX if isinstance(addr, str) else socket.AF_INET6 if ":" in addr[0] else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     if rcvbuf:
@@ -354,7 +354,12 @@ def connect(addr, timeout=TIMEOUT, rcvbuf=None, source=None):
     except BaseException:
         sock.close()
         raise
-    return Wire(sock)
+    return sock
+
+
+def connect(addr, timeout=TIMEOUT, rcvbuf=None, source=None):
+    """A Wire to (host, port) or to a unix socket's path."""
+    return Wire(tcp_connect(addr, timeout, rcvbuf, source))
 
 
 def wait_ends(wires, timeout=TIMEOUT):
