@@ -94,6 +94,8 @@ void client_close(struct client *c, enum client_close how)
 	c->stream = NULL;
 	if (c->h2)
 		h2_conn_done(c);
+	if (how == CLIENT_CUT)
+		wire_drop_tls(&c->wire);
 	if (how == CLIENT_RESET)
 		client_reset(c);
 	else if (how == CLIENT_RESET_WHEN_SENT && !c->wire.dead)

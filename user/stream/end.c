@@ -115,7 +115,7 @@ static void let_client_go(struct stream *s)
 	else if (!s->req.done || s->req.abandoned)
 		client_close(c, CLIENT_LINGER);
 	else if (s->close_client || !whole || !s->keep_alive)
-		client_close(c, CLIENT_CLOSE);
+		client_close(c, whole ? CLIENT_CLOSE : CLIENT_CUT);
 	else
 		client_next(c);
 }

@@ -235,6 +235,8 @@ void client_open(struct acceptor *a, struct client *c, int fd, const struct sock
 void client_next(struct client *c);
 enum client_close {
 	CLIENT_CLOSE,
+	CLIENT_CUT, /* the same, but without TLS's close_notify: what was sent is not the whole (RFC 8446 6.1)
+		     */
 	CLIENT_LINGER, /* the same, while bytes of a request may still be on their way: they are thrown away
 			*/
 	CLIENT_RESET,

@@ -119,6 +119,7 @@ class Authority:
             context.load_cert_chain(cert.cert, cert.key)
         if ciphers:
             context.set_ciphers(ciphers)
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python sets it, and would take a truncation for an end
         context.minimum_version = minimum or ssl.TLSVersion.TLSv1_2
         context.maximum_version = maximum or ssl.TLSVersion.TLSv1_3
         return context

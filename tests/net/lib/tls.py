@@ -1,5 +1,6 @@
 """A Wire through TLS: the same bytes and times, above the records; `end` tells a close_notify from a truncation."""
 
+import os
 import select
 import ssl
 import time
@@ -43,11 +44,9 @@ class TlsMixin:
                 left = max(0.0, stop - time.monotonic())
                 if not select.select([self.sock], [], [], left)[0]:
                     return False
-            except ssl.SSLEOFError:
-                self.end, self.end_time = "cut", time.monotonic()
-                return False
             except ssl.SSLError as e:
-                self.end, self.end_time, self.alert = "alert", time.monotonic(), e.reason
+                cut = isinstance(e, ssl.SSLEOFError) or e.reason == "UNEXPECTED_EOF_WHILE_READING"
+                self.end, self.end_time, self.alert = "cut" if cut else "alert", time.monotonic(), e.reason
                 return False
             except (ConnectionResetError, BrokenPipeError):
                 self.end, self.end_time = "rst", time.monotonic()
@@ -63,18 +62,14 @@ class TlsMixin:
 
     def fin(self):
         """close_notify, and the sending half of TCP."""
-        raw = self.sock
         try:
-            raw.unwrap()
+            self.sock.unwrap()
         except (ssl.SSLError, OSError):
             pass  # the peer's own close_notify is not there yet
 
     def cut(self):
         """TCP's end without close_notify."""
-        import os
-
-        fd = self.sock.detach()
-        os.close(fd)
+        os.close(self.sock.detach())
         return time.monotonic()
 
 
