@@ -31,6 +31,7 @@ VIEW_SRC := $(wildcard tools/view/*.c)
 CTL_SRC := $(wildcard tools/ctl/*.c)
 EXPORTER_SRC := $(wildcard tools/exporter/*.c)
 EXPORTER_LIBS := $(shell pkg-config --libs libmicrohttpd 2>/dev/null)
+DOCTOR_SRC := $(wildcard tools/doctor/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 BENCH_TEST := $(wildcard tools/bench/test/test_*.c)
@@ -38,6 +39,7 @@ UNIT_BIN += $(BENCH_TEST:tools/bench/test/test_%.c=$(BUILD)/tests/test_bench_%)
 UNIT_BIN += $(patsubst tools/view/test/test_%.c,$(BUILD)/tests/test_view_%,$(wildcard tools/view/test/test_*.c))
 UNIT_BIN += $(patsubst tools/exporter/test/test_%.c,$(BUILD)/tests/test_exporter_%,$(wildcard tools/exporter/test/test_*.c))
 EXPORTER_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/exporter/main.c tools/exporter/http.c,$(EXPORTER_SRC)))
+UNIT_BIN += $(patsubst tools/doctor/test/test_%.c,$(BUILD)/tests/test_doctor_%,$(wildcard tools/doctor/test/test_*.c))
 BENCH_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/bench/main.c,$(BENCH_SRC)))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(BUILD)/sluice $(if $(BENCH_SRC),$(BUILD)/sluice-bench) $(if $(CTL_SRC),$(BUILD)/sluicectl) $(if $(EXPORTER_SRC),$(BUILD)/sluice-exporter)
@@ -111,10 +113,14 @@ $(BUILD)/sluice-bench: $(BENCH_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
 $(BUILD)/libview.a: $(VIEW_SRC:%.c=$(BUILD)/%.o)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
-$(BUILD)/sluicectl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libview.a $(BUILD)/libsluice.a
+$(BUILD)/sluicectl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(DOCTOR_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libview.a $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcurl
+$(BUILD)/tests/test_doctor_%: $(BUILD)/tools/doctor/test/test_%.o $(DOCTOR_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcurl -lcmocka
 $(BUILD)/tools/bench/page.o: tools/bench/page.html
 $(BUILD)/sluice-exporter: $(EXPORTER_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libview.a $(BUILD)/libsluice.a
 	@mkdir -p $(@D)

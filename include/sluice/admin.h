@@ -6,9 +6,13 @@
  *   streams          a list of objects, one per live stream
  *   totals           counters of all workers together
  *   workers          a list of {"worker", "pid", "restarts", "age_ms"}
+ *   settings         the settings in force, with every default; and limits that are no settings
+ *   lanes            {"splice", "why", "selftest_ok", "selftest_us", "selftest": [{"name", "ok", "us", "reason"}]}
  *   reload           {"ok": true} or {"ok": false, "error": "file:line: …"}
  *   drain            the same
  *   kill ID          the same
+ *   lane ID copy     the same; the stream leaves the splice lane for good. What came of it shows in its record.
+ *   lane ID splice   the same; it may be spliced again
  *   log-level LEVEL  the same; without LEVEL, {"ok", "level"}
  */
 #ifndef SLUICE_ADMIN_H

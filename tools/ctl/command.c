@@ -71,10 +71,17 @@ static int flag_take(struct ctl *c, char **argv, char *why, size_t size)
 		snprintf(why, size, "--%s takes a value: %s", f->name, f->value);
 		return 0;
 	}
-	if (common)
+	if (common) {
 		common_set(c, f->name, value);
-	else
-		c->values[f - c->verb->flags] = value ? value : "";
+		return took;
+	}
+	if (c->ngiven == CTL_MAX_GIVEN) {
+		snprintf(why, size, "more than %d flags", CTL_MAX_GIVEN);
+		return 0;
+	}
+	c->values[f - c->verb->flags] = value ? value : "";
+	c->given[c->ngiven].flag = f;
+	c->given[c->ngiven++].value = value;
 	return took;
 }
 
@@ -127,4 +134,12 @@ const char *ctl_flag(const struct ctl *c, const char *name)
 	const struct flag *f = flag_find(c->verb->flags, name, strlen(name));
 
 	return f ? c->values[f - c->verb->flags] : NULL;
+}
+
+const char *ctl_flag_nth(const struct ctl *c, const char *name, size_t n)
+{
+	for (size_t i = 0; i < c->ngiven; i++)
+		if (strcmp(c->given[i].flag->name, name) == 0 && n-- == 0)
+			return c->given[i].value;
+	return NULL;
 }

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #define CTL_MAX_FLAGS 8
+#define CTL_MAX_GIVEN 32
 
 struct flag {
 	const char *name;  /* without the dashes; NULL ends the list */
@@ -40,6 +41,12 @@ struct ctl {
 	bool help, version;
 	const struct verb *verb;
 	const char *values[CTL_MAX_FLAGS]; /* of verb->flags; NULL: not given, "": given and takes none */
+	struct {
+		const struct flag *flag;
+		const char *value;
+	} given[CTL_MAX_GIVEN]; /* the verb's flags in their order, for those that may be given several times
+				 */
+	size_t ngiven;
 	struct term term;
 };
 
@@ -51,6 +58,8 @@ extern const struct flag common_flags[];
  * `why`. Pure. */
 must_check int command_parse(struct ctl *c, char **argv, char *why, size_t size);
 const char *ctl_flag(const struct ctl *c, const char *name);
+/* Its value when it was given the n-th time, from 0; NULL: not so often. */
+const char *ctl_flag_nth(const struct ctl *c, const char *name, size_t n);
 
 /* "sluicectl: …" on stderr; returns 1. */
 int ctl_fail(const char *fmt, ...) printf_like(1, 2);

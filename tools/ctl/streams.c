@@ -3,11 +3,9 @@
 #include "ctl/table.h"
 #include "ctl/verbs.h"
 #include "ctl/watch.h"
-#include <time.h>
 
 #define DEFAULT_COLUMNS                                                                                      \
 	"id,lane,reason,client,route,age,last,events,bytes,pending,lag,sndbuf,unsent,unacked,request"
-#define SAMPLE_MS 500 /* between the two looks that a rate takes */
 
 struct wanted {
 	const struct column *columns[TABLE_MAX_COLUMNS];
@@ -105,12 +103,11 @@ static int print_rows(const struct ctl *c, const struct wanted *want, const stru
 
 static int look(struct watch *w, const struct wanted *want)
 {
-	const struct timespec pause = {.tv_nsec = SAMPLE_MS * 1000000L};
 	int err = 0;
 
 	if (want->rates) {
 		err = watch_look(w, false);
-		nanosleep(&pause, NULL);
+		watch_pause();
 	}
 	if (!err)
 		err = watch_look(w, true);

@@ -1,5 +1,5 @@
 /* totals: what the daemon counted since it began. */
-#include "ctl/table.h"
+#include "ctl/cells.h"
 #include "ctl/verbs.h"
 
 static void add(struct table *t, const char *of, const json_t *o)
@@ -24,20 +24,17 @@ static void add(struct table *t, const char *of, const json_t *o)
 
 int verb_totals(struct ctl *c, char **words)
 {
+	static const char *const titles[] = {"COUNTER", "VALUE", NULL};
 	struct table t = {0};
 	json_t *answer = ctl_ask(c, "totals");
-	int err;
 
 	(void)words;
 	if (!answer)
 		return 1;
 	if (c->json)
 		return ctl_print_json(answer);
-	table_column(&t, "COUNTER", false, 0, 0);
-	table_column(&t, "VALUE", true, 0, 0);
+	cells_head(&t, titles, 1);
 	add(&t, "", answer);
-	err = table_print(&t, &c->term, stdout);
-	table_done(&t);
 	json_decref(answer);
-	return err ? ctl_fail("out of memory") : 0;
+	return cells_print(&t, c);
 }

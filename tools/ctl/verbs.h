@@ -7,11 +7,18 @@
 #define VERB(name) int verb_##name(struct ctl *c, char **words)
 
 VERB(streams);
+VERB(stream);
+VERB(routes);
+VERB(upstreams);
+VERB(lanes);
+VERB(limits);
+VERB(lane);
 VERB(totals);
 VERB(workers);
 VERB(kill);
 VERB(drain);
 VERB(reload);
+VERB(doctor);
 VERB(log);
 
 #undef VERB

@@ -1,6 +1,8 @@
 #include "ctl/watch.h"
 #include "base/clock.h"
 
+#define SAMPLE_MS 500
+
 struct past {
 	uint64_t id, bytes, events;
 };
@@ -70,6 +72,13 @@ int watch_look(struct watch *w, bool sockets)
 	}
 	w->past_ns = w->shot.now_ns;
 	return 0;
+}
+
+void watch_pause(void)
+{
+	const struct timespec pause = {.tv_nsec = SAMPLE_MS * (long)NS_PER_MS};
+
+	nanosleep(&pause, NULL);
 }
 
 /* ---- order */

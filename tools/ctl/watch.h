@@ -22,6 +22,9 @@ void watch_done(struct watch *w);
 /* -ENOMEM; a kernel that does not tell about sockets is no error. */
 must_check int watch_look(struct watch *w, bool sockets);
 
+/* The time between two looks that are to tell rates. */
+void watch_pause(void);
+
 /* Keeps the rows that match, in order: by `by` (NULL: as they are), the largest number or the first text
  * first, `reverse`d the other way round; at most `limit` (0: all). */
 struct order {

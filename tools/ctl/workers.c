@@ -1,14 +1,8 @@
 /* workers: the processes, and how often each was started anew. */
-#include "ctl/table.h"
-#include "ctl/units.h"
+#include "ctl/cells.h"
 #include "ctl/verbs.h"
 
-static long long number(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
-
-static void cell(struct table *t, enum mood mood, long long n)
+static void cell_number(struct table *t, enum mood mood, long long n)
 {
 	char text[24];
 
@@ -18,31 +12,25 @@ static void cell(struct table *t, enum mood mood, long long n)
 
 int verb_workers(struct ctl *c, char **words)
 {
+	static const char *const titles[] = {"WORKER", "PID", "AGE", "RESTARTS", NULL};
 	struct table t = {0};
 	json_t *list = ctl_ask(c, "workers"), *o;
 	size_t i;
-	int err;
 
 	(void)words;
 	if (!list)
 		return 1;
 	if (c->json)
 		return ctl_print_json(list);
-	table_column(&t, "WORKER", true, 0, 0);
-	table_column(&t, "PID", true, 0, 0);
-	table_column(&t, "AGE", true, 0, 0);
-	table_column(&t, "RESTARTS", true, 0, 0);
+	cells_head(&t, titles, 0);
 	json_array_foreach(list, i, o)
 	{
-		char age[UNITS_MAX];
-
-		cell(&t, MOOD_PLAIN, number(o, "worker"));
-		cell(&t, number(o, "pid") ? MOOD_PLAIN : MOOD_BAD, number(o, "pid"));
-		table_cell(&t, MOOD_PLAIN, units_age((uint64_t)number(o, "age_ms"), age));
-		cell(&t, number(o, "restarts") ? MOOD_WARN : MOOD_PLAIN, number(o, "restarts"));
+		cell_number(&t, MOOD_PLAIN, json_number(o, "worker"));
+		cell_number(&t, json_number(o, "pid") ? MOOD_PLAIN : MOOD_BAD, json_number(o, "pid"));
+		cell_age(&t, MOOD_PLAIN, (uint64_t)json_number(o, "age_ms"));
+		cell_count(&t, json_number(o, "restarts") ? MOOD_WARN : MOOD_PLAIN,
+			(uint64_t)json_number(o, "restarts"));
 	}
-	err = table_print(&t, &c->term, stdout);
-	table_done(&t);
 	json_decref(list);
-	return err ? ctl_fail("out of memory") : 0;
+	return cells_print(&t, c);
 }

@@ -8,6 +8,7 @@
 #include "observe/slots.h"
 #include "observe/state.h"
 #include "sluice/counters.h"
+#include <jansson.h>
 
 struct admin;
 
@@ -29,7 +30,12 @@ struct admin_hooks {
 	int (*reload)(void *arg, char *why);
 	int (*drain)(void *arg, char *why);
 	int (*kill)(void *arg, uint64_t stream_id, char *why);
+	/* splice: may be spliced again; else it leaves that lane for good */
+	int (*lane)(void *arg, uint64_t stream_id, bool splice, char *why);
 	int (*log_level)(void *arg, const char *level, char *why);
+	/* New references, objects */
+	json_t *(*settings)(void *arg);
+	json_t *(*lanes)(void *arg);
 	void (*worker)(void *arg, unsigned index, struct admin_worker *ret);
 };
 

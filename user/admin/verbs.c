@@ -63,6 +63,18 @@ static json_t *do_workers(const struct admin_hooks *h, const char *arg)
 	return list;
 }
 
+static json_t *do_settings(const struct admin_hooks *h, const char *arg)
+{
+	(void)arg;
+	return h->settings(h->arg);
+}
+
+static json_t *do_lanes(const struct admin_hooks *h, const char *arg)
+{
+	(void)arg;
+	return h->lanes(h->arg);
+}
+
 static json_t *do_reload(const struct admin_hooks *h, const char *arg)
 {
 	char why[WHY_BYTES] = "";
@@ -87,6 +99,17 @@ static json_t *do_kill(const struct admin_hooks *h, const char *arg)
 	if (!*arg || *end)
 		return outcome(-EINVAL, "kill takes the id of a stream, as `streams` shows it");
 	return outcome(h->kill(h->arg, id, why), why);
+}
+
+static json_t *do_lane(const struct admin_hooks *h, const char *arg)
+{
+	char why[WHY_BYTES] = "", *end;
+	uint64_t id = strtoull(arg, &end, 10);
+	bool splice = strcmp(end, " splice") == 0;
+
+	if (end == arg || (!splice && strcmp(end, " copy") != 0))
+		return outcome(-EINVAL, "lane takes the id of a stream, and copy or splice");
+	return outcome(h->lane(h->arg, id, splice, why), why);
 }
 
 static json_t *do_log_level(const struct admin_hooks *h, const char *arg)
@@ -119,9 +142,12 @@ static const struct verb {
 	{"streams", do_streams, false},
 	{"totals", do_totals, false},
 	{"workers", do_workers, false},
+	{"settings", do_settings, false},
+	{"lanes", do_lanes, false},
 	{"reload", do_reload, false},
 	{"drain", do_drain, false},
 	{"kill", do_kill, false},
+	{"lane", do_lane, false},
 	{"log-level", do_log_level, false},
 };
 

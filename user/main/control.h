@@ -14,6 +14,8 @@ enum control_kind {
 	CONTROL_DRAIN,	  /* arg: window in ms */
 	CONTROL_CUT,
 	CONTROL_KILL,	   /* arg: stream id */
+	CONTROL_COPY,	   /* the same: it leaves the splice lane for good */
+	CONTROL_SPLICE,	   /* the same: it may be spliced again */
 	CONTROL_LOG_LEVEL, /* arg: enum log_level */
 };
 

@@ -94,16 +94,26 @@ static bool stream_lives(const struct master *m, uint64_t id)
 	return false;
 }
 
-static int do_kill(void *arg, uint64_t id, char *why)
+/* Says it to the worker that has the stream. */
+static int tell_about(struct master *m, enum control_kind kind, uint64_t id, char *why)
 {
-	struct master *m = arg;
 	unsigned worker = (unsigned)(id >> 48);
 
 	if (worker >= m->nchildren || !m->children[worker].pid || !stream_lives(m, id)) {
 		snprintf(why, 256, "no stream has this id; it may have ended");
 		return -ENOENT;
 	}
-	return control_say(m->children[worker].control.fd, CONTROL_KILL, id);
+	return control_say(m->children[worker].control.fd, kind, id);
+}
+
+static int do_kill(void *arg, uint64_t id, char *why)
+{
+	return tell_about(arg, CONTROL_KILL, id, why);
+}
+
+static int do_lane(void *arg, uint64_t id, bool splice, char *why)
+{
+	return tell_about(arg, splice ? CONTROL_SPLICE : CONTROL_COPY, id, why);
 }
 
 static int do_log_level(void *arg, const char *text, char *why)
@@ -153,8 +163,11 @@ static int open_admin(struct master *m)
 		.reload = do_reload,
 		.drain = do_drain,
 		.kill = do_kill,
+		.lane = do_lane,
 		.log_level = do_log_level,
 		.worker = see_worker,
+		.settings = inspect_settings,
+		.lanes = inspect_lanes,
 	};
 	int err;
 
@@ -206,24 +219,27 @@ static int open_splice(struct master *m)
 		.workers = m->nchildren,
 		.servers = m->server_rows,
 		.pin = true};
-	struct selftest test;
-	char why[256] = "";
+	char *why = m->splice_why;
+	size_t size = sizeof(m->splice_why);
 	int err;
 
 	m->no_splice = SLUICE_REASON_KERNEL;
-	if (!wants(s, LANE_AUTO) && !wants(s, LANE_SPLICE))
+	if (!wants(s, LANE_AUTO) && !wants(s, LANE_SPLICE)) {
+		snprintf(why, size, "no route asks for it (lane: copy)");
 		return 0;
-	err = splice_open(&params, &m->splice, why, sizeof(why));
+	}
+	err = splice_open(&params, &m->splice, why, size);
 	if (err == -EPERM || err == -EACCES)
 		m->no_splice = SLUICE_REASON_KERNEL_PERMISSION;
 	else if (!err)
 		m->no_splice = SLUICE_REASON_KERNEL_SELFTEST;
 	if (!err)
-		err = selftest_run(m->splice, 0, &test, why, sizeof(why));
+		err = selftest_run(m->splice, 0, &m->selftest, why, size);
 	if (!err) {
 		splice_totals_reset(m->splice);
 		m->no_splice = SLUICE_REASON_NONE;
-		log_debug("splice lane: self-test of %zu cases passed in %u us", test.count, test.us);
+		log_debug("splice lane: self-test of %zu cases passed in %u us", m->selftest.count,
+			m->selftest.us);
 		return 0;
 	}
 	splice_close(m->splice);

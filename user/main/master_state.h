@@ -4,6 +4,7 @@
 
 #include "admin/admin.h"
 #include "event/signals.h"
+#include "kern/selftest.h"
 #include "main/worker.h"
 
 struct master;
@@ -28,6 +29,8 @@ struct master {
 	const char *config;
 	struct splice *splice;		   /* NULL: every stream is copied */
 	enum sluice_lane_reason no_splice; /* why; NONE while it is there */
+	struct selftest selftest;	   /* of the splice lane, at the start; count 0: it was not run */
+	char splice_why[256];		   /* why the lane is off; "": it is on */
 	struct state
 		state; /* what readers may map; holds the next two, but for slots that are the map `ctl` */
 	struct slot_table slots;
@@ -75,6 +78,10 @@ must_check int certificates_load(
 must_check int certificates_start(struct master *m);
 /* One line per line of `lines`, as an error; the first one goes to `why` if that is empty. */
 void log_lines(const char *what, const struct buf *lines, char *why, size_t why_size);
+
+/* ---- inspect.c: for the admin socket, `arg` is the master */
+json_t *inspect_settings(void *arg);
+json_t *inspect_lanes(void *arg);
 
 /* ---- reload.c */
 /* Reads the config again; on a mistake the old settings stay and `why` has the first line of what is wrong

@@ -168,6 +168,12 @@ static void handle(struct worker *w, const struct control_message *m)
 	case CONTROL_KILL:
 		clients_kill(&w->env, m->arg);
 		break;
+	case CONTROL_COPY:
+		clients_set_lane(&w->env, m->arg, SLUICE_LANE_COPY);
+		break;
+	case CONTROL_SPLICE:
+		clients_set_lane(&w->env, m->arg, SLUICE_LANE_SPLICE);
+		break;
 	case CONTROL_LOG_LEVEL:
 		log_set_level((enum log_level)m->arg);
 		break;

@@ -24,5 +24,8 @@ void clients_drain(struct env *env, uint64_t window_ms);
 void clients_cut(struct env *env);
 /* Ends the stream with that id; false: there is none here. */
 bool clients_kill(struct env *env, uint64_t stream_id);
+/* The operator's word on a live stream's lane: COPY leaves the splice lane for good, SPLICE takes that back.
+ * What came of it is in the record: its lane, and the reason if that is not the one asked for. */
+void clients_set_lane(struct env *env, uint64_t stream_id, enum sluice_lane lane);
 
 #endif

@@ -59,11 +59,11 @@ static void note_first(struct stream *s)
 	count_first_event(s);
 }
 
-void lane_choose_for(struct stream *s)
+enum sluice_lane lane_best_of(
+	const struct stream *s, enum lane_choice asked, enum sluice_lane_reason *ret_reason)
 {
-	enum sluice_lane_reason reason;
 	struct lane_facts f = {
-		.asked = s->route->lane,
+		.asked = asked,
 		.kernel = s->env->no_splice,
 		.client_unix = s->client->is_unix,
 		.upstream_unix = s->lease.addr.sa.sa_family == AF_UNIX,
@@ -71,12 +71,20 @@ void lane_choose_for(struct stream *s)
 		.h2 = s->client->carrier != NULL,
 		.stream = s->resp.stream,
 		.splice_downloads = s->route->splice_downloads,
-		.transform = s->resp.reframe,
+		/* policy drop reframes while the client lags, and then no more */
+		.transform = s->resp.reframe && !s->resp.drops,
 		.endless = s->resp.in != H1_BODY_LENGTH,
 		.left = s->resp.left,
 	};
 
-	s->lane_best = lane_choose(&f, &reason);
+	return lane_choose(&f, ret_reason);
+}
+
+void lane_choose_for(struct stream *s)
+{
+	enum sluice_lane_reason reason;
+
+	s->lane_best = lane_best_of(s, s->route->lane, &reason);
 	set_lane(s, SLUICE_LANE_COPY, reason);
 	s->ctl->flips = 0;
 }

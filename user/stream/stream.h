@@ -272,6 +272,9 @@ void deadline_arm(struct stream *s);
 /* ---- lane.c */
 /* Best lane for this response, from DECIDE. */
 void lane_choose_for(struct stream *s);
+/* The best lane that it could take now if the route asked for `asked`, and why not a better one. */
+enum sluice_lane lane_best_of(
+	const struct stream *s, enum lane_choice asked, enum sluice_lane_reason *ret_reason);
 /* Hands the body to the kernel if that is its lane and nothing is in userspace's hands. */
 void lane_try(struct stream *s);
 void lane_leave(struct stream *s, enum lane_after after);
