@@ -192,7 +192,8 @@ size_t h2_slot_pull(struct h2_slot *slot, char *to, size_t n, bool *ret_end)
 	size_t take = MIN(n, backlog_len(out));
 	struct client *c = &slot->client;
 
-	memcpy(to, out->buf.data + out->at, take);
+	if (take)
+		memcpy(to, out->buf.data + out->at, take);
 	out->at += take;
 	if (backlog_len(out))
 		return take;
