@@ -170,6 +170,8 @@ install: build
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(filter-out $(BUILD)/sluice,$(PROGRAMS))
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sluice/peers tools/bench/peers/*.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sluice/plots tools/bench/plots/*.gp
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/sluice conf/sluice-ecmp-health.sh
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sluice conf/keepalived.conf.example
 	install -D -m 644 conf/sluice.yaml.example $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.yaml.example
 	install -D -m 644 conf/sluice.service $(DESTDIR)$(UNITDIR)/sluice.service
 	sed -i 's,@SBINDIR@,$(PREFIX)/sbin,; s,@SYSCONFDIR@,$(SYSCONFDIR),' $(DESTDIR)$(UNITDIR)/sluice.service

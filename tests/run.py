@@ -203,6 +203,11 @@ def suite_bench():
     return pytest_suite(["tests/bench"], env={"SLUICE_BIN": f"{BUILD}/sluice"})
 
 
+def suite_failover():
+    """Two relays behind one address, in namespaces; the lane as users have it."""
+    return pytest_suite(["tests/failover"], env={"SLUICE_BIN": f"{BUILD}/sluice", "SLUICE_LANE": "auto"})
+
+
 def suite_docs():
     return pytest_suite(["tests/docs"], env={"SLUICE_BIN": f"{BUILD}/sluice"})
 
@@ -216,6 +221,7 @@ SUITES = {
     "splice": suite_splice,
     "browser": suite_browser,
     "bench": suite_bench,
+    "failover": suite_failover,
     "fuzz": suite_fuzz,
     "differential": suite_differential,
     "asan": suite_asan,

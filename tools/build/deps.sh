@@ -11,6 +11,7 @@ build="gcc make pkg-config clang llvm libelf-dev zlib1g-dev libbpf-dev bpftool
 test="python3 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-h2 python3-selenium python3-uvicorn
  python3-websockets python3-yaml chromium chromium-driver nginx-light valgrind libclang-rt-14-dev clang-format clang-tidy
  haproxy caddy h2o prometheus
+ keepalived
  cppcheck shellcheck qemu-system-x86 busybox-static cpio nftables kmod openssl testssl.sh python3-cryptography gnuplot-nox"
 
 missing() {
