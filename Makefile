@@ -31,6 +31,8 @@ VIEW_SRC := $(wildcard tools/view/*.c)
 CTL_SRC := $(wildcard tools/ctl/*.c)
 EXPORTER_SRC := $(wildcard tools/exporter/*.c)
 EXPORTER_LIBS := $(shell pkg-config --libs libmicrohttpd 2>/dev/null)
+CTL_LIBS := $(shell pkg-config --libs ncursesw 2>/dev/null)
+CTL_TEST := $(wildcard tools/ctl/test/test_*.c)
 DOCTOR_SRC := $(wildcard tools/doctor/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
@@ -40,6 +42,8 @@ UNIT_BIN += $(patsubst tools/view/test/test_%.c,$(BUILD)/tests/test_view_%,$(wil
 UNIT_BIN += $(patsubst tools/exporter/test/test_%.c,$(BUILD)/tests/test_exporter_%,$(wildcard tools/exporter/test/test_*.c))
 EXPORTER_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/exporter/main.c tools/exporter/http.c,$(EXPORTER_SRC)))
 UNIT_BIN += $(patsubst tools/doctor/test/test_%.c,$(BUILD)/tests/test_doctor_%,$(wildcard tools/doctor/test/test_*.c))
+UNIT_BIN += $(CTL_TEST:tools/ctl/test/test_%.c=$(BUILD)/tests/test_ctl_%)
+CTL_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/ctl/main.c,$(CTL_SRC)))
 BENCH_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/bench/main.c,$(BENCH_SRC)))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(BUILD)/sluice $(if $(BENCH_SRC),$(BUILD)/sluice-bench) $(if $(CTL_SRC),$(BUILD)/sluicectl) $(if $(EXPORTER_SRC),$(BUILD)/sluice-exporter)
@@ -60,7 +64,7 @@ deps-test:
 	$(Q)tools/build/deps.sh test
 build: programs
 programs: $(PROGRAMS)
-units: $(UNIT_BIN) $(if $(EXPORTER_SRC),$(BUILD)/tests/exporter_fake)
+units: $(UNIT_BIN) $(if $(EXPORTER_SRC),$(BUILD)/tests/exporter_fake) $(BUILD)/tests/fake_daemon
 fuzzers: $(FUZZ_BIN)
 
 # An origin, the relay and a stream through it; DEMO_SECONDS=10 ends by itself.
@@ -116,7 +120,7 @@ $(BUILD)/libview.a: $(VIEW_SRC:%.c=$(BUILD)/%.o)
 $(BUILD)/sluicectl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(DOCTOR_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libview.a $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcurl
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CTL_LIBS) -lcurl
 $(BUILD)/tests/test_doctor_%: $(BUILD)/tools/doctor/test/test_%.o $(DOCTOR_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -138,6 +142,14 @@ $(BUILD)/tests/test_view_%: $(BUILD)/tools/view/test/test_%.o $(BUILD)/libview.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(BUILD)/tests/fake_daemon: $(BUILD)/tools/ctl/test/fake_daemon.o $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/tests/test_ctl_%: $(BUILD)/tools/ctl/test/test_%.o $(CTL_PARTS) $(DOCTOR_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libview.a $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CTL_LIBS) -lcurl -lcmocka
 $(BUILD)/tests/test_bench_%: $(BUILD)/tools/bench/test/test_%.o $(BENCH_PARTS) $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

@@ -68,13 +68,24 @@ static int want(const struct ctl *c, struct wanted *w, char **words)
 	return status;
 }
 
+/* One by one: a list of ten thousand in memory would take longer to build than to print. */
 static int print_json(const struct watch *w)
 {
-	json_t *list = json_array();
+	char *text;
 
-	for (size_t i = 0; list && i < w->n; i++)
-		json_array_append_new(list, stream_json(&w->rows[i]));
-	return ctl_print_json(list);
+	putchar('[');
+	for (size_t i = 0; i < w->nshown; i++) {
+		json_t *o = stream_json(&w->shown[i]);
+
+		text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
+		json_decref(o);
+		if (!text)
+			return ctl_fail("out of memory");
+		printf("%s%s", i ? "," : "", text);
+		free(text);
+	}
+	puts("]");
+	return fflush(stdout) ? ctl_fail("stdout: %s", strerror(errno)) : 0;
 }
 
 static int print_rows(const struct ctl *c, const struct wanted *want, const struct watch *w)
@@ -88,10 +99,10 @@ static int print_rows(const struct ctl *c, const struct wanted *want, const stru
 
 		table_column(&t, col->title, col->number != NULL, col->least, col->weight);
 	}
-	for (size_t i = 0; i < w->n; i++)
+	for (size_t i = 0; i < w->nshown; i++)
 		for (size_t k = 0; k < want->n; k++)
-			table_cell(&t, column_mood(want->columns[k], &w->rows[i]),
-				column_format(want->columns[k], &w->rows[i], text));
+			table_cell(&t, column_mood(want->columns[k], &w->shown[i]),
+				column_format(want->columns[k], &w->shown[i], text));
 	err = table_print(&t, &c->term, stdout);
 	table_done(&t);
 	if (w->socks_err)

@@ -112,45 +112,76 @@ static int bytes_of(const char *text, int n)
 	return (int)(p - text);
 }
 
-static void print_cell(
-	const struct table_column *c, const char *text, const char *on, const char *off, bool last, FILE *to)
+static void pad(const struct table_out *out, int n)
 {
-	int wide = table_width(text), pad = MAX(c->printed - wide, 0);
-	bool cut = wide > c->printed;
+	static const char spaces[] = "                                ";
 
-	fprintf(to, "%*s%s%.*s%s%s%*s", c->right ? pad : 0, "", on,
-		bytes_of(text, cut ? c->printed - 1 : wide), text, cut ? "…" : "", off,
-		c->right || last ? 0 : pad, "");
+	for (; n > 0; n -= (int)sizeof(spaces) - 1)
+		out->text(out->arg, MOOD_PLAIN, spaces, MIN(n, (int)sizeof(spaces) - 1));
 }
 
-int table_print(struct table *t, const struct term *term, FILE *to)
+static void write_cell(const struct table_out *out, const struct table_column *c, enum mood mood,
+	const char *text, bool last)
+{
+	int wide = table_width(text), room = MAX(c->printed - wide, 0);
+	bool cut = wide > c->printed;
+
+	if (c->right)
+		pad(out, room);
+	out->text(out->arg, mood, text, bytes_of(text, cut ? c->printed - 1 : wide));
+	if (cut)
+		out->text(out->arg, mood, "…", (int)strlen("…"));
+	if (last)
+		out->line_end(out->arg);
+	else
+		pad(out, GAP + (c->right ? 0 : room));
+}
+
+void table_write(const struct table *t, const struct table_out *out)
 {
 	const char *text = t->text.data;
 	size_t last = 0;
 
-	if (t->failed)
-		return -ENOMEM;
-	table_fit(t, term->width);
 	for (size_t i = 0; i < t->ncolumns; i++)
 		if (t->columns[i].printed)
 			last = i;
-	for (size_t i = 0; i < t->ncolumns; i++) {
-		const struct table_column *c = &t->columns[i];
-
-		if (!c->printed)
-			continue;
-		print_cell(c, c->title, term_on(term, MOOD_TITLE), term_off(term, MOOD_TITLE), i == last, to);
-		fputs(i == last ? "\n" : "  ", to);
-	}
+	for (size_t i = 0; i < t->ncolumns; i++)
+		if (t->columns[i].printed)
+			write_cell(out, &t->columns[i], MOOD_TITLE, t->columns[i].title, i == last);
 	for (size_t i = 0; i < t->cells; i++, text += strlen(text) + 1) {
 		const struct table_column *c = &t->columns[i % t->ncolumns];
-		enum mood mood = (enum mood)t->moods.data[i];
 
-		if (!c->printed)
-			continue;
-		print_cell(c, text, term_on(term, mood), term_off(term, mood), i % t->ncolumns == last, to);
-		fputs(i % t->ncolumns == last ? "\n" : "  ", to);
+		if (c->printed)
+			write_cell(out, c, (enum mood)t->moods.data[i], text, i % t->ncolumns == last);
 	}
+}
+
+struct printer {
+	const struct term *term;
+	FILE *to;
+};
+
+static void print_text(void *arg, enum mood mood, const char *text, int bytes)
+{
+	const struct printer *p = arg;
+
+	fprintf(p->to, "%s%.*s%s", term_on(p->term, mood), bytes, text, term_off(p->term, mood));
+}
+
+static void print_line_end(void *arg)
+{
+	fputc('\n', ((const struct printer *)arg)->to);
+}
+
+int table_print(struct table *t, const struct term *term, FILE *to)
+{
+	struct printer p = {term, to};
+	struct table_out out = {print_text, print_line_end, &p};
+
+	if (t->failed)
+		return -ENOMEM;
+	table_fit(t, term->width);
+	table_write(t, &out);
 	return 0;
 }
 

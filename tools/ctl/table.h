@@ -33,7 +33,15 @@ void table_cell(struct table *t, enum mood mood, const char *text);
 int table_width(const char *text);
 /* Fills `printed` for a screen of `width` columns; 0: no limit. */
 void table_fit(struct table *t, int width);
-/* Prints title and rows. 0 or -ENOMEM. */
+/* Where a table is written: pieces of text, each of one mood, and line ends. */
+struct table_out {
+	void (*text)(void *arg, enum mood mood, const char *text, int bytes);
+	void (*line_end)(void *arg);
+	void *arg;
+};
+/* Writes title and rows; table_fit() came before. */
+void table_write(const struct table *t, const struct table_out *out);
+/* Fits and prints to a stream. 0 or -ENOMEM. */
 must_check int table_print(struct table *t, const struct term *term, FILE *to);
 void table_done(struct table *t);
 

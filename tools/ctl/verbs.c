@@ -8,6 +8,7 @@ const struct verb verbs[] = {
 			{"reverse", NULL, "the other way round"}, {"limit", "N", "the first N only"},
 			{"rates", NULL, "look twice, so that --json has the rates"}}},
 	{"stream", "ID", "everything of one stream", verb_stream, 1, 1, {{0}}},
+	{"top", "[EXPRESSION ...]", "the streams full-screen, refreshing", verb_top, 0, -1, {{0}}},
 	{"routes", "", "the routes, and the streams on each", verb_routes, 0, 0, {{0}}},
 	{"upstreams", "", "servers, their health and connections", verb_upstreams, 0, 0, {{0}}},
 	{"lanes", "", "streams by lane and reason, and whether the splice lane works", verb_lanes, 0, 0,

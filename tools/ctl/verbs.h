@@ -8,6 +8,7 @@
 
 VERB(streams);
 VERB(stream);
+VERB(top);
 VERB(routes);
 VERB(upstreams);
 VERB(lanes);

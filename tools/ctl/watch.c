@@ -20,6 +20,7 @@ void watch_done(struct watch *w)
 	socks_done(&w->socks);
 	free(w->past);
 	free(w->rows);
+	free(w->shown);
 	*w = (struct watch){0};
 }
 
@@ -46,6 +47,23 @@ static void set_rates(const struct watch *w, struct row *r)
 	*p = (struct past){.id = c->id, .bytes = c->bytes_out, .events = c->events};
 }
 
+static int rows_reserve(struct watch *w)
+{
+	struct row *rows, *shown;
+
+	if (w->cap >= w->shot.cap)
+		return 0;
+	rows = realloc(w->rows, w->shot.cap * sizeof(*rows));
+	if (rows)
+		w->rows = rows;
+	shown = rows ? realloc(w->shown, w->shot.cap * sizeof(*shown)) : NULL;
+	if (!shown)
+		return -ENOMEM;
+	w->shown = shown;
+	w->cap = w->shot.cap;
+	return 0;
+}
+
 int watch_look(struct watch *w, bool sockets)
 {
 	int err = view_snapshot(w->view, &w->shot);
@@ -53,14 +71,9 @@ int watch_look(struct watch *w, bool sockets)
 	if (err)
 		return err;
 	w->socks_err = sockets ? socks_read(&w->socks, view_about(w->view)->pid) : 0;
-	if (w->cap < w->shot.n) {
-		struct row *p = realloc(w->rows, w->shot.cap * sizeof(*p));
-
-		if (!p)
-			return -ENOMEM;
-		w->rows = p;
-		w->cap = w->shot.cap;
-	}
+	err = rows_reserve(w);
+	if (err)
+		return err;
 	w->n = w->shot.n;
 	for (size_t i = 0; i < w->n; i++) {
 		struct row *r = &w->rows[i];
@@ -114,13 +127,13 @@ static int keys_fill(const struct watch *w, const struct column *by, struct key 
 {
 	char text[COLUMN_TEXT_MAX];
 
-	for (size_t i = 0; i < w->n; i++) {
-		keys[i].row = w->rows[i];
+	for (size_t i = 0; i < w->nshown; i++) {
+		keys[i].row = w->shown[i];
 		if (by->number) {
-			keys[i].number = by->number(&w->rows[i]);
+			keys[i].number = by->number(&w->shown[i]);
 			continue;
 		}
-		by->text(&w->rows[i], text);
+		by->text(&w->shown[i], text);
 		keys[i].text = strdup(text);
 		if (!keys[i].text)
 			return -ENOMEM;
@@ -130,15 +143,15 @@ static int keys_fill(const struct watch *w, const struct column *by, struct key 
 
 static int sort(struct watch *w, const struct column *by, bool reverse)
 {
-	struct key *keys = calloc(w->n, sizeof(*keys));
+	struct key *keys = calloc(w->nshown, sizeof(*keys));
 	int err = keys ? keys_fill(w, by, keys) : -ENOMEM;
 
 	if (!err) {
-		qsort(keys, w->n, sizeof(*keys), by->number ? by_number : by_text);
-		for (size_t i = 0; i < w->n; i++)
-			w->rows[reverse ? w->n - 1 - i : i] = keys[i].row;
+		qsort(keys, w->nshown, sizeof(*keys), by->number ? by_number : by_text);
+		for (size_t i = 0; i < w->nshown; i++)
+			w->shown[reverse ? w->nshown - 1 - i : i] = keys[i].row;
 	}
-	for (size_t i = 0; keys && i < w->n; i++)
+	for (size_t i = 0; keys && i < w->nshown; i++)
 		free(keys[i].text);
 	free(keys);
 	return err;
@@ -146,16 +159,15 @@ static int sort(struct watch *w, const struct column *by, bool reverse)
 
 int watch_arrange(struct watch *w, const struct filters *f, const struct order *o)
 {
-	size_t kept = 0;
 	int err = 0;
 
+	w->nshown = 0;
 	for (size_t i = 0; i < w->n; i++)
 		if (filters_match(f, &w->rows[i]))
-			w->rows[kept++] = w->rows[i];
-	w->n = kept;
-	if (o->by && w->n > 1)
+			w->shown[w->nshown++] = w->rows[i];
+	if (o->by && w->nshown > 1)
 		err = sort(w, o->by, o->reverse);
 	if (o->limit)
-		w->n = MIN(w->n, o->limit);
+		w->nshown = MIN(w->nshown, o->limit);
 	return err;
 }

@@ -14,7 +14,8 @@ struct watch {
 	struct past *past; /* of the look before, by slot */
 	uint64_t past_ns;  /* 0: there was none */
 	struct row *rows;  /* of this look, all streams */
-	size_t n, cap;
+	struct row *shown; /* those that watch_arrange() chose, in its order */
+	size_t n, nshown, cap;
 };
 
 must_check int watch_init(struct watch *w, const struct view *view);
@@ -25,7 +26,7 @@ must_check int watch_look(struct watch *w, bool sockets);
 /* The time between two looks that are to tell rates. */
 void watch_pause(void);
 
-/* Keeps the rows that match, in order: by `by` (NULL: as they are), the largest number or the first text
+/* Chooses the rows that match, in order: by `by` (NULL: as they are), the largest number or the first text
  * first, `reverse`d the other way round; at most `limit` (0: all). */
 struct order {
 	const struct column *by;
