@@ -34,12 +34,12 @@ static int parse_value(struct filter *f, char *why, size_t size)
 		return -EINVAL;
 	case COLUMN_AGE:
 	case COLUMN_MICROS:
-		if (units_parse_ms(f->text, &f->number)) {
+		if (units_parse_us(f->text, &f->number)) {
 			snprintf(why, size, "%s takes a time like 100ms, 5s, 10m, 2h; not '%s'",
 				f->column->name, f->text);
 			return -EINVAL;
 		}
-		f->number *= f->column->kind == COLUMN_MICROS ? 1000 : 1;
+		f->number /= f->column->kind == COLUMN_MICROS ? 1 : 1000;
 		return 0;
 	case COLUMN_PACE:
 	case COLUMN_NUMBER:

@@ -89,10 +89,10 @@ int units_parse_bytes(const char *text, uint64_t *ret)
 	return parse(text, units, ret);
 }
 
-int units_parse_ms(const char *text, uint64_t *ret)
+int units_parse_us(const char *text, uint64_t *ret)
 {
-	static const struct unit units[] = {
-		{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+	static const struct unit units[] = {{"", 1e6}, {"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"m", 60e6},
+		{"h", 3600e6}, {"d", 86400e6}, {NULL, 0}};
 
 	return parse(text, units, ret);
 }

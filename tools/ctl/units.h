@@ -17,7 +17,7 @@ const char *units_us(uint64_t us, char out[UNITS_MAX]);
 
 /* "64K", "1.5M", "100": -EINVAL for anything else. */
 must_check int units_parse_bytes(const char *text, uint64_t *ret);
-/* "100ms", "1.5s", "10m", "2h", "1d"; a bare number is seconds. */
-must_check int units_parse_ms(const char *text, uint64_t *ret);
+/* "100ms", "1.5s", "10m", "2h", "1d" in microseconds; a bare number is seconds. */
+must_check int units_parse_us(const char *text, uint64_t *ret);
 
 #endif

@@ -232,7 +232,9 @@ static bool has_room(const struct stream *s)
 		return false;
 	if (lag_active(s))
 		return true;
-	return pending < s->route->slow_bytes;
+	/* The read that filled the socket may leave more than a small limit: policy drop gets to work with the
+	 * next one, and would wait for the client for ever. */
+	return pending < s->route->slow_bytes + STREAM_READ_BYTES;
 }
 
 static bool too_slow(const struct stream *s)

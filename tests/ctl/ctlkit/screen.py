@@ -21,8 +21,8 @@ class Screen:
         self.stream = pyte.ByteStream(self.screen)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            e = dict(os.environ, TERM="xterm-256color", **(env or {}))
-            for name in ("COLUMNS", "LINES"):
+            e = {**os.environ, "TERM": "xterm-256color", **(env or {})}
+            for name in {"COLUMNS", "LINES", "NO_COLOR"} - set(env or {}):
                 e.pop(name, None)
             os.execve(argv[0], argv, e)
         self.raw = b""
