@@ -54,7 +54,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-test build programs units fuzzers demo test test-asan-build lint bench bench-scale bench-plots install uninstall clean
+.PHONY: all deps deps-test build programs units fuzzers demo test test-asan-build lint bench bench-all bench-scale bench-plots install uninstall clean
 
 all: deps
 	$(Q)$(MAKE) --no-print-directory build
@@ -85,6 +85,15 @@ lint: deps-test
 bench: deps-test
 	$(Q)$(MAKE) --no-print-directory programs
 	$(Q)$(BUILD)/sluice-bench compare $(BENCH_FLAGS)
+
+# Every scenario with every kind of client.
+BENCH_OUT ?= $(BUILD)/bench
+bench-all: deps-test
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)mkdir -p $(BENCH_OUT)
+	$(Q)for s in events idle setup abort stall saturate; do for c in h1 tls h2; do \
+		$(BUILD)/sluice-bench compare --scenario $$s --client $$c --rounds 3 --json $(BENCH_OUT)/$$s-$$c.json \
+			$(BENCH_FLAGS) || exit 1; done; done
 
 # The model of docs/SCALE.md, measured and put into the page: half an hour on a quiet machine.
 bench-scale: deps-test

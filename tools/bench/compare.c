@@ -4,19 +4,25 @@
 #include "compare_setup.h"
 #include "load_job.h"
 #include "plot.h"
+#include "scenario.h"
 #include "term.h"
 #include <limits.h>
 
 static void print_run(const struct compare *cmp, const struct contest *c)
 {
 	const double *v = c->runs[c->count - 1].values;
+	const struct scenario *sc = cmp->scenario;
 
 	term_progress_done();
-	fprintf(stderr,
-		"round %zu of %llu  %-16s %6.2f us CPU per event, machine %6.2f; p50 %7.1f us, p99 %8.1f "
-		"us\n",
-		cmp->round + 1, (unsigned long long)cmp->rounds, c->peer->name, v[METRIC_CONTENDER],
-		v[METRIC_MACHINE], v[METRIC_P50], v[METRIC_P99]);
+	fprintf(stderr, "round %zu of %llu  %-16s ", cmp->round + 1, (unsigned long long)cmp->rounds,
+		c->peer->name);
+	if (!sc->column_count)
+		fprintf(stderr, "%6.2f us CPU per event, machine %6.2f; p50 %7.1f us, p99 %8.1f us",
+			v[METRIC_CONTENDER], v[METRIC_MACHINE], v[METRIC_P50], v[METRIC_P99]);
+	for (size_t i = 0; i < sc->column_count; i++)
+		if (!sc->columns[i].above)
+			fprintf(stderr, " %s %.5g", sc->columns[i].title, v[sc->columns[i].metric]);
+	fputc('\n', stderr);
 }
 
 static int run_rounds(struct compare *cmp)
@@ -96,13 +102,30 @@ static int run_all(struct compare *cmp, bool remote)
 	return 1;
 }
 
+/* What the user did not say. */
+static void set_defaults(struct compare *cmp)
+{
+	const struct scenario *sc = cmp->scenario;
+
+	cmp->streams = cmp->streams ? cmp->streams : sc->streams;
+	cmp->size = cmp->size ? cmp->size : sc->size;
+	cmp->rate = cmp->rate >= 0 ? cmp->rate : sc->rate;
+	cmp->rounds = cmp->rounds ? cmp->rounds : cmp->quick ? 3 : 5;
+	cmp->warmup = cmp->warmup >= 0 ? cmp->warmup : cmp->quick ? 1 : 2;
+	if (cmp->pause < 0)
+		cmp->pause = sc == &scenario_events && !cmp->client->tls ? 1 : 0;
+	if (cmp->seconds <= 0)
+		cmp->seconds = cmp->quick ? progress_window((double)(cmp->rounds * cmp->count),
+						    compare_overhead(cmp), COMPARE_QUICK_S, 1, 4)
+					  : sc->seconds;
+	cmp->processes = MIN(cmp->processes, cmp->streams);
+}
+
 int command_compare(int argc, char **argv)
 {
 	static struct contest contests[COMPARE_CONTENDERS_MAX];
-	struct compare cmp = {.streams = 1000,
-		.rate = 40,
-		.size = 200,
-		.processes = 1,
+	struct compare cmp = {.processes = 1,
+		.rate = -1,
 		.seconds = -1,
 		.warmup = -1,
 		.pause = -1,
@@ -113,17 +136,21 @@ int command_compare(int argc, char **argv)
 	bool remote = false;
 	const struct cli_option options[] = {
 		CLI_SWITCH("quick", CLI_ON, &cmp.quick, "three short rounds: a picture within two minutes"),
-		CLI_RANGE("streams", CLI_COUNT, &cmp.streams, "N", "event streams (1000)", 1, 1e6),
-		CLI_RANGE("rate", CLI_NUMBER, &cmp.rate, "N", "events a second on each (40); 0: idle streams",
-			0, 100000),
-		CLI_RANGE("size", CLI_COUNT, &cmp.size, "BYTES", "of an event (200)", 1, 1048576),
+		CLI_RANGE("streams", CLI_COUNT, &cmp.streams, "N", "event streams (events: 1000)", 1, 1e6),
+		CLI_RANGE("rate", CLI_NUMBER, &cmp.rate, "N",
+			"events a second on each (events: 40); 0: idle streams", 0, 100000),
+		CLI_RANGE("size", CLI_COUNT, &cmp.size, "BYTES", "of an event (events: 200)", 1, 1048576),
 		CLI_RANGE("rounds", CLI_COUNT, &cmp.rounds, "N", "rounds of every contender in turn (5)", 1,
 			COMPARE_ROUNDS_MAX),
-		CLI_RANGE("seconds", CLI_NUMBER, &cmp.seconds, "S", "measured in each run (8)", 0.5, 3600),
+		CLI_RANGE("seconds", CLI_NUMBER, &cmp.seconds, "S", "measured in each run (events: 8)", 0.5,
+			3600),
 		CLI_RANGE("warmup", CLI_NUMBER, &cmp.warmup, "S", "before that (2)", 0, 3600),
 		CLI_RANGE("pause", CLI_NUMBER, &cmp.pause, "S",
 			"after that the contender is stopped so long, the load goes on (h1: 1; 0: not)", 0,
 			60),
+		CLI_STRING("scenario", &cmp.scenario_name, "NAME",
+			"what is measured: events idle setup abort stall saturate (events); sets the "
+			"defaults"),
 		CLI_STRING("client", &cmp.client_name, "KIND", "how clients come: h1, tls or h2 (h1)"),
 		CLI_RANGE("streams-per-connection", CLI_COUNT, &cmp.per_connection, "N",
 			"with h2: streams that share a connection (50)", 1, 10000),
@@ -151,14 +178,8 @@ int command_compare(int argc, char **argv)
 		err = cli_wrong(&cli, "topology", "local remote", cmp.topology_name);
 	if (err)
 		return err < 0 ? 2 : 0;
-	if (cmp.pause < 0)
-		cmp.pause = cmp.client->tls ? 0 : 1;
-	cmp.rounds = cmp.rounds ? cmp.rounds : cmp.quick ? 3 : 5;
-	cmp.warmup = cmp.warmup >= 0 ? cmp.warmup : cmp.quick ? 1 : 2;
-	if (cmp.seconds <= 0)
-		cmp.seconds = cmp.quick ? progress_window((double)(cmp.rounds * cmp.count),
-						  compare_overhead(&cmp), COMPARE_QUICK_S, 1, 4)
-					: 8;
-	cmp.processes = MIN(cmp.processes, cmp.streams);
+	if (cmp.plots && cmp.scenario != &scenario_events)
+		return cli_wrong(&cli, "plots", "the scenario events", cmp.scenario->name), 2;
+	set_defaults(&cmp);
 	return run_all(&cmp, remote);
 }

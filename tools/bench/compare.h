@@ -47,9 +47,29 @@ enum metric {
 	METRIC_CORES,	   /* METRIC_MACHINE as CPU seconds per second: the only such figure when there are no
 			      events */
 	METRIC_CORES_CONTENDER,
+	METRIC_CORES_OTHER,    /* unrelated work and what the hypervisor took */
 	METRIC_MEMORY_USER,    /* bytes, of the contender's processes with all streams open */
 	METRIC_MEMORY_SLAB,    /* bytes, of the whole kernel, above what it was without streams */
 	METRIC_MEMORY_SOCKETS, /* likewise */
+	METRIC_IDLE_USER,      /* bytes per stream: of the contender's processes */
+	METRIC_IDLE_SLAB,      /* of the whole kernel */
+	METRIC_IDLE_SOCKETS,   /* likewise, queued data */
+	METRIC_IDLE_CPU,       /* us of the contender's CPU per stream and second */
+	METRIC_SETUPS,	       /* streams that were set up a second */
+	METRIC_SETUP_CPU,      /* us of the contender's CPU for each */
+	METRIC_SETUP_MACHINE,  /* us of all CPU for each */
+	METRIC_HEAD_P99,
+	METRIC_ABORT_P50, /* us from a client's close to the upstream's */
+	METRIC_ABORT_P90,
+	METRIC_ABORT_P99,
+	METRIC_ABORT_MAX,
+	METRIC_ABORT_MISSED,  /* streams whose upstream was not closed in time */
+	METRIC_STALL_USER,    /* bytes per stalled client: of the contender's processes */
+	METRIC_STALL_SOCKETS, /* of the whole kernel, queued data */
+	METRIC_STALL_CUT,     /* stalled streams that the contender ended */
+	METRIC_STALL_P50,     /* latency of the others, us */
+	METRIC_STALL_P99,
+	METRIC_STALL_CPU, /* us of the contender's CPU per event that arrived meanwhile */
 	METRICS
 };
 
@@ -66,7 +86,7 @@ struct spread {
 };
 
 struct run {
-	double values[METRICS];
+	double values[METRICS]; /* NAN: not measured */
 };
 
 struct contest {
@@ -89,13 +109,17 @@ struct client {
 /* NULL when there is none of that name: h1 tls h2. */
 const struct client *client_find(const char *name);
 
+struct scenario;
+
 struct compare {
+	const struct scenario *scenario;
 	const struct client *client;
 	uint64_t per_connection; /* streams, with HTTP/2 */
 	uint64_t streams, size, rounds, processes;
 	double rate, seconds, warmup, pause;
 	bool quick, unpinned;
-	const char *contenders, *json_path, *sluice, *peers_dir, *topology_name, *client_name, *plots;
+	const char *contenders, *json_path, *sluice, *peers_dir, *topology_name, *client_name, *plots,
+		*scenario_name;
 	const char *self;		      /* this program's path: the origin is one of its commands */
 	cpu_set_t contender_cpus, other_cpus; /* the same when not pinned apart */
 	bool pinned;
@@ -139,7 +163,10 @@ double compare_noise_worst(const struct compare *cmp, const struct contest *c);
 	0.95 /* of the rate before: so many of a stopped second's events have to arrive at last */
 
 /* compare_metrics.c: figures of many runs. Pure. */
+/* Zeros when it was not measured. */
 struct spread compare_spread(const struct contest *c, enum metric m);
+/* The same; false when it was not measured. */
+bool compare_measured(const struct contest *c, enum metric m, struct spread *ret);
 /* Of c's values divided by those of `by` in the same round. False when there are none. */
 bool compare_ratio(const struct contest *c, const struct contest *by, enum metric m, struct spread *ret);
 /* Of the differences, c minus `by`, round by round. */

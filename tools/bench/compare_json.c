@@ -1,6 +1,8 @@
 #include "compare.h"
 #include "machine.h"
+#include "scenario.h"
 #include <jansson.h>
+#include <math.h>
 
 static json_t *spread_to_json(struct spread s)
 {
@@ -23,8 +25,7 @@ static void set_spreads(json_t *o, const char *key, const struct contest *c, con
 static bool plain(const struct contest *c, const struct contest *by, enum metric m, struct spread *ret)
 {
 	(void)by;
-	*ret = compare_spread(c, m);
-	return c->count > 0;
+	return compare_measured(c, m, ret);
 }
 
 static json_t *run_to_json(const struct run *r)
@@ -32,7 +33,8 @@ static json_t *run_to_json(const struct run *r)
 	json_t *o = json_object();
 
 	for (int m = 0; m < METRICS; m++)
-		json_object_set_new(o, metric_rows[m].key, json_real(r->values[m]));
+		if (!isnan(r->values[m]))
+			json_object_set_new(o, metric_rows[m].key, json_real(r->values[m]));
 	return o;
 }
 
@@ -53,12 +55,16 @@ static json_t *contest_to_json(const struct compare *cmp, const struct contest *
 	return o;
 }
 
-static json_t *units_to_json(void)
+/* Of what was measured. */
+static json_t *units_to_json(const struct compare *cmp)
 {
 	json_t *o = json_object();
+	struct spread s;
 
 	for (int m = 0; m < METRICS; m++)
-		json_object_set_new(o, metric_rows[m].key, json_string(metric_rows[m].unit));
+		for (size_t i = 0; i < cmp->count; i++)
+			if (compare_measured(&cmp->contests[i], (enum metric)m, &s))
+				json_object_set_new(o, metric_rows[m].key, json_string(metric_rows[m].unit));
 	return o;
 }
 
@@ -88,17 +94,17 @@ int compare_write_json(const struct compare *cmp, const char *path)
 	machine_describe(&m);
 	for (size_t i = 0; i < cmp->count; i++)
 		json_array_append_new(list, contest_to_json(cmp, &cmp->contests[i]));
-	o = json_pack(
-		"{s:i, s:s, s:s, s:{s:s, s:i, s:s, s:i}, s:{s:s, s:I, s:f, s:I, s:I, s:f, s:f, s:f, s:I, "
-		"s:b, s:s}, "
-		"s:o, s:o, s:o}",
+	o = json_pack("{s:i, s:s, s:s, s:{s:s, s:i, s:s, s:i}, s:{s:s, s:s, s:I, s:f, s:I, s:I, s:f, s:f, "
+		      "s:f, s:I, "
+		      "s:b, s:s}, "
+		      "s:o, s:o, s:o}",
 		"format", 1, "tool", "sluice-bench " SLUICE_VERSION, "when", m.when, "machine", "cpu", m.cpu,
-		"cpus", m.cpus, "kernel", m.kernel, "memory_mib", (int)m.memory_mib, "settings", "client",
-		cmp->client->name, "streams", (json_int_t)cmp->streams, "rate", cmp->rate, "size",
-		(json_int_t)cmp->size, "rounds", (json_int_t)cmp->rounds, "seconds", cmp->seconds, "warmup",
-		cmp->warmup, "pause", cmp->pause, "load_processes", (json_int_t)cmp->processes, "pinned",
-		(int)cmp->pinned, "topology", cmp->topology_name, "units", units_to_json(), "contenders",
-		list, "targets", targets_to_json(cmp));
+		"cpus", m.cpus, "kernel", m.kernel, "memory_mib", (int)m.memory_mib, "settings", "scenario",
+		cmp->scenario->name, "client", cmp->client->name, "streams", (json_int_t)cmp->streams, "rate",
+		cmp->rate, "size", (json_int_t)cmp->size, "rounds", (json_int_t)cmp->rounds, "seconds",
+		cmp->seconds, "warmup", cmp->warmup, "pause", cmp->pause, "load_processes",
+		(json_int_t)cmp->processes, "pinned", (int)cmp->pinned, "topology", cmp->topology_name,
+		"units", units_to_json(cmp), "contenders", list, "targets", targets_to_json(cmp));
 	if (!o)
 		return -ENOMEM;
 	err = json_dump_file(o, path, JSON_INDENT(1) | JSON_REAL_PRECISION(8)) ? -EIO : 0;

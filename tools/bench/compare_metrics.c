@@ -1,4 +1,5 @@
 #include "compare.h"
+#include <math.h>
 
 const struct metric_row metric_rows[METRICS] = {
 	[METRIC_CONTENDER] = {"cpu_contender", "us/event"},
@@ -28,9 +29,29 @@ const struct metric_row metric_rows[METRICS] = {
 	[METRIC_PAUSE_RATE] = {"stopped_events_per_s", "1/s"},
 	[METRIC_CORES] = {"cores_machine", "CPUs"},
 	[METRIC_CORES_CONTENDER] = {"cores_contender", "CPUs"},
+	[METRIC_CORES_OTHER] = {"cores_unrelated", "CPUs"},
 	[METRIC_MEMORY_USER] = {"memory_user", "bytes"},
 	[METRIC_MEMORY_SLAB] = {"memory_slab", "bytes"},
 	[METRIC_MEMORY_SOCKETS] = {"memory_sockets", "bytes"},
+	[METRIC_IDLE_USER] = {"idle_user", "bytes/stream"},
+	[METRIC_IDLE_SLAB] = {"idle_slab", "bytes/stream"},
+	[METRIC_IDLE_SOCKETS] = {"idle_sockets", "bytes/stream"},
+	[METRIC_IDLE_CPU] = {"idle_cpu", "us/s/stream"},
+	[METRIC_SETUPS] = {"setups_per_s", "1/s"},
+	[METRIC_SETUP_CPU] = {"setup_cpu_contender", "us"},
+	[METRIC_SETUP_MACHINE] = {"setup_cpu_machine", "us"},
+	[METRIC_HEAD_P99] = {"head_p99", "us"},
+	[METRIC_ABORT_P50] = {"abort_p50", "us"},
+	[METRIC_ABORT_P90] = {"abort_p90", "us"},
+	[METRIC_ABORT_P99] = {"abort_p99", "us"},
+	[METRIC_ABORT_MAX] = {"abort_max", "us"},
+	[METRIC_ABORT_MISSED] = {"abort_missed", "count"},
+	[METRIC_STALL_USER] = {"stall_user", "bytes/client"},
+	[METRIC_STALL_SOCKETS] = {"stall_sockets", "bytes/client"},
+	[METRIC_STALL_CUT] = {"stall_ended", "count"},
+	[METRIC_STALL_P50] = {"stall_latency_p50", "us"},
+	[METRIC_STALL_P99] = {"stall_latency_p99", "us"},
+	[METRIC_STALL_CPU] = {"stall_cpu_contender", "us/event"},
 };
 
 static int by_value(const void *a, const void *b)
@@ -53,13 +74,24 @@ static struct spread spread_of(double *values, size_t n)
 	return s;
 }
 
-struct spread compare_spread(const struct contest *c, enum metric m)
+bool compare_measured(const struct contest *c, enum metric m, struct spread *ret)
 {
 	double values[COMPARE_ROUNDS_MAX];
+	size_t n = 0;
 
 	for (size_t i = 0; i < c->count; i++)
-		values[i] = c->runs[i].values[m];
-	return spread_of(values, c->count);
+		if (!isnan(c->runs[i].values[m]))
+			values[n++] = c->runs[i].values[m];
+	if (n)
+		*ret = spread_of(values, n);
+	return n > 0;
+}
+
+struct spread compare_spread(const struct contest *c, enum metric m)
+{
+	struct spread s = {0};
+
+	return compare_measured(c, m, &s) ? s : (struct spread){0};
 }
 
 bool compare_ratio(const struct contest *c, const struct contest *by, enum metric m, struct spread *ret)
@@ -68,7 +100,7 @@ bool compare_ratio(const struct contest *c, const struct contest *by, enum metri
 	size_t n = 0;
 
 	for (size_t i = 0; by && i < MIN(c->count, by->count); i++)
-		if (by->runs[i].values[m] > 0)
+		if (by->runs[i].values[m] > 0 && !isnan(c->runs[i].values[m]))
 			values[n++] = c->runs[i].values[m] / by->runs[i].values[m];
 	if (n)
 		*ret = spread_of(values, n);
@@ -78,10 +110,14 @@ bool compare_ratio(const struct contest *c, const struct contest *by, enum metri
 bool compare_above(const struct contest *c, const struct contest *by, enum metric m, struct spread *ret)
 {
 	double values[COMPARE_ROUNDS_MAX];
-	size_t n = by ? MIN(c->count, by->count) : 0;
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++)
-		values[i] = c->runs[i].values[m] - by->runs[i].values[m];
+	for (size_t i = 0; by && i < MIN(c->count, by->count); i++) {
+		double above = c->runs[i].values[m] - by->runs[i].values[m];
+
+		if (!isnan(above))
+			values[n++] = above;
+	}
 	if (n)
 		*ret = spread_of(values, n);
 	return n > 0;

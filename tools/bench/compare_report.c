@@ -1,5 +1,6 @@
 #include "compare.h"
 #include "machine.h"
+#include "scenario.h"
 #include "term.h"
 
 #define NAME_WIDTH 16
@@ -189,7 +190,7 @@ static void print_warnings(FILE *to, const struct compare *cmp)
 		if (compare_spread(c, METRIC_WRONG).max > 0)
 			warn(to, name,
 				"streams or events went wrong: its figures are of less work (see the JSON)");
-		if (rate < asked * RATE_SHARE) {
+		if (cmp->scenario == &scenario_events && rate < asked * RATE_SHARE) {
 			snprintf(text, sizeof(text), "only %.1f %% of the events asked for came through",
 				rate / asked * 100);
 			warn(to, name, text);
@@ -237,10 +238,14 @@ void compare_print(FILE *to, const struct compare *cmp)
 		if (cmp->contests[i].version[0])
 			fprintf(to, "%s: %s\n", cmp->contests[i].peer->name, cmp->contests[i].version);
 	if (any_runs(cmp)) {
-		print_cpu(to, cmp);
-		print_latency(to, cmp);
-		print_pause(to, cmp);
-		print_ratios(to, cmp);
+		if (cmp->scenario->column_count) {
+			scenario_print(to, cmp);
+		} else {
+			print_cpu(to, cmp);
+			print_latency(to, cmp);
+			print_pause(to, cmp);
+			print_ratios(to, cmp);
+		}
 		print_targets(to, cmp);
 	}
 	print_warnings(to, cmp);

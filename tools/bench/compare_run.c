@@ -1,18 +1,19 @@
 #include "compare_stage.h"
-#include "load_job.h"
+#include "scenario.h"
+#include <math.h>
 
 double compare_overhead(const struct compare *cmp)
 {
 	double late = (double)LOAD_DRAIN_NS / 1e9;
 
-	return COMPARE_OVERHEAD_S + cmp->warmup + (cmp->pause > 0 ? cmp->pause + late : 0);
+	return COMPARE_OVERHEAD_S + cmp->scenario->extra_s + cmp->warmup +
+	       (cmp->pause > 0 ? cmp->pause + late : 0);
 }
 
 /* Streams without events have no price per event. */
 static void fill_cpu(double *v, const struct cpu_use *use, double events, double seconds)
 {
-	v[METRIC_CORES] = (double)cpu_use_total(use) / 1e9 / seconds;
-	v[METRIC_CORES_CONTENDER] = (double)use->ns[CPU_CONTENDER] / 1e9 / seconds;
+	stage_fill_cores(v, use, seconds);
 	if (events <= 0)
 		return;
 	for (int i = 0; i < CPU_CLASSES; i++)
@@ -128,14 +129,24 @@ static int run_load(struct stage *s, struct run *ret)
 	return err;
 }
 
+const struct scenario scenario_events = {.name = "events",
+	.about = "streams with events; CPU per event and latency",
+	.streams = 1000,
+	.size = 200,
+	.rate = 40,
+	.seconds = 8,
+	.run = run_load};
+
 int compare_run(struct compare *cmp, struct contest *c)
 {
-	struct run run = {0};
+	struct run run;
 	struct stage s;
 	int err = stage_start(&s, cmp, c);
 
+	for (int m = 0; m < METRICS; m++)
+		run.values[m] = NAN;
 	if (!err)
-		err = run_load(&s, &run);
+		err = cmp->scenario->run(&s, &run);
 	if (err && err != -EINTR && !c->left_out[0])
 		stage_leave_out(&s, err, "the run failed");
 	stage_done(&s);

@@ -1,4 +1,5 @@
 #include "compare_setup.h"
+#include "scenario.h"
 #include "spawn.h"
 #include <libgen.h>
 #include <limits.h>
@@ -69,6 +70,15 @@ static int choose_client(struct compare *cmp, const struct cli *cli)
 	return 0;
 }
 
+static int choose_scenario(struct compare *cmp, const struct cli *cli)
+{
+	char names[128];
+
+	scenario_names(names, sizeof(names));
+	cmp->scenario = cmp->scenario_name ? scenario_find(cmp->scenario_name) : &scenario_events;
+	return cmp->scenario ? 0 : cli_wrong(cli, "scenario", names, cmp->scenario_name);
+}
+
 static int choose_contenders(struct compare *cmp, const struct cli *cli)
 {
 	struct slice rest = slice_of(cmp->contenders);
@@ -94,8 +104,10 @@ static int choose_contenders(struct compare *cmp, const struct cli *cli)
 
 int compare_choose(struct compare *cmp, const struct cli *cli)
 {
-	int err = choose_client(cmp, cli);
+	int err = choose_scenario(cmp, cli);
 
+	if (!err)
+		err = choose_client(cmp, cli);
 	return err ? err : choose_contenders(cmp, cli);
 }
 

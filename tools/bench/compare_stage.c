@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "cert.h"
 #include "fetch.h"
+#include "scenario.h"
 #include "spawn.h"
 #include "term.h"
 #include <ftw.h>
@@ -196,6 +197,54 @@ int stage_wait(
 	return opened ? -ETIMEDOUT : 0;
 }
 
+int stage_pause(struct stage *s, double seconds, const char *what)
+{
+	uint64_t until = clock_mono_ns() + (uint64_t)(seconds * (double)NS_PER_S);
+
+	while (clock_mono_ns() < until) {
+		if (compare_interrupted)
+			return -EINTR;
+		stage_progress(s, 0.95, what);
+		poll(NULL, 0, 50);
+	}
+	return 0;
+}
+
+static int cpu_window(struct stage *s, void (*begin)(struct load_job *, double), double seconds, double from,
+	double to, const char *what, struct cpu_use *ret)
+{
+	struct cpu_roots roots = {s->contender_pid, s->origin_pid, getpid()};
+	_cleanup_(cpu_sample_done) struct cpu_sample before = {0}, after = {0};
+	int err = cpu_sample_take(&before, &roots);
+
+	if (err)
+		return err;
+	begin(s->job, seconds);
+	err = stage_wait(s, seconds, 0, from, to, what);
+	if (!err)
+		err = cpu_sample_take(&after, &roots);
+	if (!err)
+		cpu_between(&before, &after, ret);
+	return err;
+}
+
+int stage_cpu(struct stage *s, double seconds, const char *what, struct cpu_use *ret)
+{
+	return cpu_window(s, load_job_measure, seconds, 0.2, 0.5, what, ret);
+}
+
+int stage_cpu_second(struct stage *s, double seconds, const char *what, struct cpu_use *ret)
+{
+	return cpu_window(s, load_job_pause, seconds, 0.55, 0.9, what, ret);
+}
+
+void stage_fill_cores(double *values, const struct cpu_use *use, double seconds)
+{
+	values[METRIC_CORES] = (double)cpu_use_total(use) / 1e9 / seconds;
+	values[METRIC_CORES_CONTENDER] = (double)use->ns[CPU_CONTENDER] / 1e9 / seconds;
+	values[METRIC_CORES_OTHER] = (double)(use->ns[CPU_OTHER] + use->steal_ns) / 1e9 / seconds;
+}
+
 int stage_open_streams(struct stage *s, struct load_settings *load)
 {
 	const struct compare *cmp = s->cmp;
@@ -207,7 +256,8 @@ int stage_open_streams(struct stage *s, struct load_settings *load)
 	load->streams = cmp->streams;
 	load->processes = cmp->processes;
 	load->cpus = cmp->pinned ? &cmp->other_cpus : NULL;
-	snprintf(text, sizeof(text), "%s://%s/events", cmp->client->tls ? "https" : "http", s->contender);
+	snprintf(text, sizeof(text), "%s://%s/events%s", cmp->client->tls ? "https" : "http", s->contender,
+		cmp->scenario->query ? cmp->scenario->query : "");
 	err = net_url_parse(text, &load->to);
 	if (!err)
 		err = load_job_start(load, &s->job);

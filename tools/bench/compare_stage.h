@@ -29,6 +29,15 @@ must_check int stage_open_streams(struct stage *s, struct load_settings *load);
  * they are not. The two parts are the shares of the run that are over before and after it. */
 must_check int stage_wait(
 	struct stage *s, double seconds, uint64_t opened, double part_from, double part_to, const char *what);
+/* Lets time pass when no load runs any more. -EINTR. */
+must_check int stage_pause(struct stage *s, double seconds, const char *what);
+/* Opens the load's window for `seconds`, waits for its end, and tells whose CPU time it took. Negative errno.
+ */
+must_check int stage_cpu(struct stage *s, double seconds, const char *what, struct cpu_use *ret);
+/* The same with the load's second window (load_job_pause()). */
+must_check int stage_cpu_second(struct stage *s, double seconds, const char *what, struct cpu_use *ret);
+/* CPU seconds per second: METRIC_CORES and the like. */
+void stage_fill_cores(double *values, const struct cpu_use *use, double seconds);
 /* Asks the origin for its own figures: "/json", "/json?reset=1", "/closes". Negative errno. */
 must_check int stage_ask_origin(const struct stage *s, const char *path, json_t **ret);
 /* Notes why this contender cannot run. Returns err. */

@@ -1,4 +1,4 @@
-#include "compare.h"
+#include "scenario.h"
 
 #define COPY   "sluice-copy"
 #define SPLICE "sluice-splice"
@@ -11,7 +11,7 @@ enum target_kind {
 };
 
 struct target {
-	const char *client; /* how they came */
+	const char *scenario, *client; /* what was measured, and how they came */
 	const char *of, *by, *key, *what, *unit;
 	enum target_kind kind;
 	enum metric metric;
@@ -20,28 +20,31 @@ struct target {
 
 /* Of issue 2 (copy), issue 3 (splice) and issue 4 (TLS and HTTP/2). */
 static const struct target targets[] = {
-	{"h1", COPY, COMPARE_REFERENCE, "cpu_contender_to_nginx",
+	{"events", "h1", COPY, COMPARE_REFERENCE, "cpu_contender_to_nginx",
 		"CPU per event, the relay's processes:", "of nginx's", TARGET_RATIO, METRIC_CONTENDER, 0.85},
-	{"h1", COPY, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's", TARGET_RATIO,
-		METRIC_P50, 1},
-	{"h1", SPLICE, COMPARE_REFERENCE, "cpu_machine_above_none_to_nginx",
+	{"events", "h1", COPY, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's",
+		TARGET_RATIO, METRIC_P50, 1},
+	{"events", "h1", SPLICE, COMPARE_REFERENCE, "cpu_machine_above_none_to_nginx",
 		"CPU per event, machine above none:", "of nginx's", TARGET_ABOVE_RATIO, METRIC_MACHINE, 0.75},
-	{"h1", SPLICE, COPY, "cpu_machine_above_none_to_copy", "CPU per event, machine above none:",
+	{"events", "h1", SPLICE, COPY, "cpu_machine_above_none_to_copy", "CPU per event, machine above none:",
 		"of the copy lane's", TARGET_ABOVE_RATIO, METRIC_MACHINE, 1},
-	{"h1", SPLICE, NULL, "cpu_contender", "CPU per event, the relay's processes:", "us", TARGET_VALUE,
-		METRIC_CONTENDER, 0.05},
-	{"h1", SPLICE, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's", TARGET_RATIO,
-		METRIC_P50, 1},
-	{"h1", SPLICE, NULL, "stopped_latency_p99", "latency while the relay is stopped, p99:", "ms",
-		TARGET_VALUE, METRIC_PAUSE_P99, 5},
-	{"tls", COPY, COMPARE_REFERENCE, "cpu_contender_to_nginx",
+	{"events", "h1", SPLICE, NULL, "cpu_contender", "CPU per event, the relay's processes:", "us",
+		TARGET_VALUE, METRIC_CONTENDER, 0.05},
+	{"events", "h1", SPLICE, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's",
+		TARGET_RATIO, METRIC_P50, 1},
+	{"events", "h1", SPLICE, NULL, "stopped_latency_p99",
+		"latency while the relay is stopped, p99:", "ms", TARGET_VALUE, METRIC_PAUSE_P99, 5},
+	{"events", "tls", COPY, COMPARE_REFERENCE, "cpu_contender_to_nginx",
 		"CPU per event, the relay's processes:", "of nginx's", TARGET_RATIO, METRIC_CONTENDER, 0.9},
-	{"tls", COPY, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's", TARGET_RATIO,
-		METRIC_P50, 1},
-	{"h2", COPY, COMPARE_REFERENCE, "cpu_contender_to_nginx",
+	{"events", "tls", COPY, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's",
+		TARGET_RATIO, METRIC_P50, 1},
+	{"events", "h2", COPY, COMPARE_REFERENCE, "cpu_contender_to_nginx",
 		"CPU per event, the relay's processes:", "of nginx's", TARGET_RATIO, METRIC_CONTENDER, 0.9},
-	{"h2", COPY, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's", TARGET_RATIO,
-		METRIC_P50, 1},
+	{"events", "h2", COPY, COMPARE_REFERENCE, "latency_p50_to_nginx", "latency, p50:", "of nginx's",
+		TARGET_RATIO, METRIC_P50, 1},
+	{"idle", "tls", COPY, COMPARE_REFERENCE, "idle_user_to_nginx",
+		"memory per stream, the relay's processes:", "of nginx's", TARGET_RATIO, METRIC_IDLE_USER,
+		0.6},
 };
 
 static double noise_share(const struct compare *cmp, double other, double steal)
@@ -51,14 +54,19 @@ static double noise_share(const struct compare *cmp, double other, double steal)
 	return (other + steal) * events_per_us;
 }
 
+/* Only events have a price per event to tell it by. */
 double compare_noise(const struct compare *cmp, const struct contest *c)
 {
+	if (cmp->scenario != &scenario_events)
+		return compare_spread(c, METRIC_CORES_OTHER).median;
 	return noise_share(
 		cmp, compare_spread(c, METRIC_OTHER).median, compare_spread(c, METRIC_STEAL).median);
 }
 
 double compare_noise_worst(const struct compare *cmp, const struct contest *c)
 {
+	if (cmp->scenario != &scenario_events)
+		return compare_spread(c, METRIC_CORES_OTHER).max;
 	return noise_share(cmp, compare_spread(c, METRIC_OTHER).max, compare_spread(c, METRIC_STEAL).max);
 }
 
@@ -103,7 +111,8 @@ size_t compare_judge(const struct compare *cmp, struct verdict *ret)
 				     *by = t->by ? compare_find(cmp, t->by) : NULL;
 		struct spread s;
 
-		if (strcmp(t->client, cmp->client->name) || !c || !measured(cmp, t, c, by, &s))
+		if (strcmp(t->scenario, cmp->scenario->name) || strcmp(t->client, cmp->client->name) || !c ||
+			!measured(cmp, t, c, by, &s))
 			continue;
 		ret[n++] = (struct verdict){.of = t->of,
 			.key = t->key,

@@ -55,7 +55,7 @@ static int flush(struct load_conn *c)
 	}
 	want_out = c->wire.want_out || (out->len && !c->wire.ssl);
 	return loop_mod(c->worker->loop, &c->source,
-		(want_in ? EPOLLIN | EPOLLRDHUP : 0) | (want_out ? EPOLLOUT : 0));
+		EPOLLRDHUP | (want_in ? EPOLLIN : 0) | (want_out ? EPOLLOUT : 0));
 }
 
 static int ask(struct load_conn *c, struct load_stream *s)
@@ -238,7 +238,7 @@ static void on_ready(struct source *source, uint32_t events)
 
 	(void)events;
 	if (c->count == 1 && c->streams->stalled && !uses_h2(c)) {
-		/* Nothing else is asked for: the relay has ended it. */
+		/* Nothing but its end is waited for. */
 		conn_fail(c, "a stream that stopped reading was ended");
 		return;
 	}

@@ -17,7 +17,7 @@ enum load_mode {
 	LOAD_WATCH, /* read */
 	LOAD_SETUP, /* close when the head is there, and open anew: `streams` at a time, without end */
 	LOAD_ABORT, /* read; within the window each is closed once, evenly over it */
-	LOAD_STALL, /* read; when the window opens, the first `stalled` of them stop reading */
+	LOAD_STALL, /* read; when the second window opens, `stalled` of them stop reading */
 };
 
 struct load_settings {

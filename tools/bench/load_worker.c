@@ -115,7 +115,9 @@ static void on_check(struct timer *t)
 		return;
 	}
 	check_ramp(w, now);
-	change_streams(w, now, w->shared->start_ns, stop);
+	/* Streams stop reading in the second window, after one in which all read. */
+	change_streams(w, now,
+		w->settings->mode == LOAD_STALL ? w->shared->pause_start_ns : w->shared->start_ns, stop);
 	timer_in(w->loop, t, CHECK_MS);
 }
 

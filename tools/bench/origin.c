@@ -120,6 +120,7 @@ int command_origin(int argc, char **argv)
 		CLI_SWITCH("no-chunked", CLI_OFF, &set->chunked, "the end of the connection ends the stream"),
 		{"silent-head", CLI_NUMBER_IF, &set->silent_s, "SECONDS",
 			"at first only the head; or for ever", 0, 1e9, 1e9, false},
+		CLI_SWITCH("hello", CLI_ON, &set->hello, "a comment follows the head at once"),
 		CLI_SWITCH("jitter", CLI_ON, &set->jitter, "each event anywhere within its interval"),
 		CLI_RANGE("burst", CLI_COUNT, &set->burst, "N",
 			"N events at once, as rarely as keeps the rate", 1, 1000),
@@ -128,7 +129,8 @@ int command_origin(int argc, char **argv)
 		CLI_RANGE("retry", CLI_COUNT, &set->retry_ms, "MS", "the first event says retry: MS", 0, 1e9),
 	};
 	const struct cli cli = {"origin",
-		"an event source: /events?rate=&size=&n=&retry=&burst=&silent=&jitter=&chunked=&tag=, a page "
+		"an event source: /events?rate=&size=&n=&retry=&burst=&silent=&jitter=&hello=&chunked=&tag=, "
+		"a page "
 		"at /, /json, /closes, /echo, /healthz",
 		options, ARRAY_LEN(options)};
 	int err;

@@ -25,6 +25,7 @@ struct stream_settings {
 	uint64_t retry_ms; /* 0: no `retry` */
 	double silent_s;   /* how long only the head is out; 0: not at all */
 	bool jitter;	   /* each tick anywhere within its interval */
+	bool hello;	   /* a comment follows the head at once, in the same send */
 	bool chunked;	   /* else the end of the connection ends the stream */
 };
 

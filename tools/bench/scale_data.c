@@ -1,4 +1,5 @@
 #include "scale.h"
+#include <math.h>
 #include <jansson.h>
 
 #define FORMAT 1
@@ -30,8 +31,17 @@ static json_t *row_to_json(const struct scale_row *r)
 		"rate", r->rate, "round", (int)r->round);
 
 	for (int m = 0; o && m < METRICS; m++)
-		json_object_set_new(o, metric_rows[m].key, json_real(r->values[m]));
+		if (!isnan(r->values[m]))
+			json_object_set_new(o, metric_rows[m].key, json_real(r->values[m]));
 	return o;
+}
+
+static bool measured(const struct scale_data *d, int metric)
+{
+	for (size_t i = 0; i < d->count; i++)
+		if (!isnan(d->rows[i].values[metric]))
+			return true;
+	return false;
 }
 
 int scale_write(const struct scale_data *d, const char *path)
@@ -46,7 +56,8 @@ int scale_write(const struct scale_data *d, const char *path)
 		json_array_append_new(contenders, json_pack("{s:s, s:s}", "name", d->contenders[i].name,
 							  "version", d->contenders[i].version));
 	for (int i = 0; i < METRICS; i++)
-		json_object_set_new(units, metric_rows[i].key, json_string(metric_rows[i].unit));
+		if (measured(d, i))
+			json_object_set_new(units, metric_rows[i].key, json_string(metric_rows[i].unit));
 	o = json_pack("{s:i, s:s, s:s, s:s, s:{s:s, s:i, s:s, s:i}, s:{s:s, s:f, s:f, s:f}, s:o, s:o, s:o}",
 		"format", FORMAT, "kind", "scale", "tool", "sluice-bench " SLUICE_VERSION, "when", m->when,
 		"machine", "cpu", m->cpu, "cpus", m->cpus, "kernel", m->kernel, "memory_mib",

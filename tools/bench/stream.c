@@ -46,6 +46,7 @@ static void settings_from_query(struct stream_settings *s, struct slice query)
 	query_count(query, SLICE("retry"), 1e9, &s->retry_ms);
 	query_number(query, SLICE("silent"), 1e9, &s->silent_s);
 	query_flag(query, SLICE("jitter"), &s->jitter);
+	query_flag(query, SLICE("hello"), &s->hello);
 	query_flag(query, SLICE("chunked"), &s->chunked);
 	s->burst = MAX(s->burst, 1ULL);
 }
@@ -121,12 +122,14 @@ static void on_due(struct tick *t, uint64_t now_ns)
 	set_next(c);
 }
 
-static void send_head(struct conn *c)
+static void send_head(struct conn *c, bool body)
 {
+	const struct stream_settings *set = &c->stream.set;
+	const char *hello = !set->hello || !body ? "" : set->chunked ? "3\r\n:\n\n\r\n" : ":\n\n";
 	char head[256];
 	int n = snprintf(head, sizeof(head),
-		"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n%s\r\n",
-		c->stream.set.chunked ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n");
+		"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n%s\r\n%s",
+		set->chunked ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n", hello);
 
 	conn_send(c, head, (size_t)n);
 }
@@ -145,13 +148,13 @@ void stream_start(struct conn *c, const struct request *r)
 	if (!s->set.chunked)
 		c->keep_alive = false;
 	if (r->method == REQUEST_HEAD_ONLY) {
-		send_head(c);
+		send_head(c, false);
 		return;
 	}
 	s->on = true;
 	o->streams++;
 	o->streams_ever++;
-	send_head(c);
+	send_head(c, true);
 	if (!s->on || s->set.rate <= 0 || s->set.silent_s >= 1e9)
 		return;
 	s->interval_ns = MAX((uint64_t)((double)(NS_PER_S * s->set.burst) / s->set.rate), 1ULL);

@@ -4,7 +4,9 @@
 #include "../cli.h"
 #include "../compare.h"
 #include "../net.h"
+#include "../scenario.h"
 #include "base/clock.h"
+#include <math.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -153,7 +155,8 @@ static void assert_verdict(
 static void test_targets_are_judged(void **state)
 {
 	static struct contest c[4];
-	struct compare cmp = {.client = client_find("h1"),
+	struct compare cmp = {.scenario = &scenario_events,
+		.client = client_find("h1"),
 		.streams = 1000,
 		.rate = 40,
 		.pause = 1,
@@ -191,8 +194,12 @@ static void test_targets_are_judged(void **state)
 static void test_targets_depend_on_the_clients(void **state)
 {
 	static struct contest c[2];
-	struct compare cmp = {
-		.client = client_find("h2"), .streams = 1000, .rate = 40, .contests = c, .count = 2};
+	struct compare cmp = {.scenario = &scenario_events,
+		.client = client_find("h2"),
+		.streams = 1000,
+		.rate = 40,
+		.contests = c,
+		.count = 2};
 
 	(void)state;
 	c[0].peer = peer_find(SLICE("sluice-copy"));
@@ -207,11 +214,55 @@ static void test_targets_depend_on_the_clients(void **state)
 	assert_null(client_find("h3"));
 }
 
+/* A scenario fills its own metrics; NAN is what it did not measure, and no zero. */
+static void test_what_was_not_measured(void **state)
+{
+	static struct contest c[2];
+	struct compare cmp = {
+		.scenario = &scenario_idle, .client = client_find("tls"), .contests = c, .count = 2};
+	struct spread s = {1, 2, 3};
+
+	(void)state;
+	c[0].peer = peer_find(SLICE("sluice-copy"));
+	c[1].peer = peer_find(SLICE("nginx"));
+	for (size_t i = 0; i < 2; i++) {
+		c[i].count = 2;
+		for (int m = 0; m < METRICS; m++)
+			c[i].runs[0].values[m] = c[i].runs[1].values[m] = NAN;
+		c[i].runs[0].values[METRIC_IDLE_USER] = i ? 1000 : 500;
+		c[i].runs[1].values[METRIC_IDLE_USER] = i ? 1000 : 700;
+	}
+	assert_false(compare_measured(&c[0], METRIC_P50, &s));
+	assert_false(compare_ratio(&c[0], &c[1], METRIC_P50, &s));
+	assert_false(compare_above(&c[0], &c[1], METRIC_P50, &s));
+	assert_true(s.median == 1 && compare_spread(&c[0], METRIC_P50).max == 0);
+	assert_true(compare_above(&c[0], &c[1], METRIC_IDLE_USER, &s));
+	assert_true(s.median == -400 && s.min == -500 && s.max == -300);
+	assert_verdict(&cmp, "sluice-copy", "idle_user_to_nginx", 0.6, true);
+	c[0].runs[1].values[METRIC_IDLE_USER] = NAN;
+	assert_verdict(&cmp, "sluice-copy", "idle_user_to_nginx", 0.5, true);
+}
+
+static void test_scenarios(void **state)
+{
+	char names[128];
+
+	(void)state;
+	scenario_names(names, sizeof(names));
+	assert_string_equal(names, "events idle setup abort stall saturate");
+	assert_ptr_equal(scenario_find("stall"), &scenario_stall);
+	assert_null(scenario_find("stal"));
+}
+
 static void test_targets_need_their_runs(void **state)
 {
 	static struct contest c[4];
-	struct compare cmp = {
-		.client = client_find("h1"), .streams = 1000, .rate = 40, .contests = c, .count = 4};
+	struct compare cmp = {.scenario = &scenario_events,
+		.client = client_find("h1"),
+		.streams = 1000,
+		.rate = 40,
+		.contests = c,
+		.count = 4};
 
 	(void)state;
 	contest_of(&c[0], "none", 16, 0, 11, 0);
@@ -368,6 +419,8 @@ int main(void)
 		cmocka_unit_test(test_spread_and_ratio),
 		cmocka_unit_test(test_above_ratio),
 		cmocka_unit_test(test_targets_are_judged),
+		cmocka_unit_test(test_what_was_not_measured),
+		cmocka_unit_test(test_scenarios),
 		cmocka_unit_test(test_targets_need_their_runs),
 		cmocka_unit_test(test_targets_depend_on_the_clients),
 		cmocka_unit_test(test_a_group_is_stopped),
