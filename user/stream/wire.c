@@ -11,6 +11,11 @@ void wire_note(struct wire *w, uint32_t events)
 		w->fin = w->readable = true;
 	if (events & (EPOLLHUP | EPOLLERR))
 		w->dead = w->readable = w->writable = true;
+	/* A KeyUpdate's answer may have to go out before anything can be read, and the other way round. */
+	if (unlikely(w->tls)) {
+		w->readable |= w->writable && tls_recv_wants_write(w->tls);
+		w->writable |= w->readable && tls_send_wants_read(w->tls);
+	}
 }
 
 ssize_t wire_recv(struct wire *w, void *p, size_t n)
