@@ -208,6 +208,11 @@ def suite_failover():
     return pytest_suite(["tests/failover"], env={"SLUICE_BIN": f"{BUILD}/sluice", "SLUICE_LANE": "auto"})
 
 
+def suite_exporter():
+    """sluice-exporter against real daemons and a real Prometheus."""
+    return pytest_suite(["tests/exporter"], env={"SLUICE_BIN": f"{BUILD}/sluice"}, extra=["-n", "2", "--dist", "loadfile"])
+
+
 def suite_docs():
     return pytest_suite(["tests/docs"], env={"SLUICE_BIN": f"{BUILD}/sluice"})
 
@@ -222,6 +227,7 @@ SUITES = {
     "browser": suite_browser,
     "bench": suite_bench,
     "failover": suite_failover,
+    "exporter": suite_exporter,
     "fuzz": suite_fuzz,
     "differential": suite_differential,
     "asan": suite_asan,
