@@ -196,12 +196,17 @@ install: build
 	install -D -m 644 conf/sluice.yaml.example $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.yaml.example
 	install -D -m 644 conf/sluice.service $(DESTDIR)$(UNITDIR)/sluice.service
 	sed -i 's,@SBINDIR@,$(PREFIX)/sbin,; s,@SYSCONFDIR@,$(SYSCONFDIR),' $(DESTDIR)$(UNITDIR)/sluice.service
+	install -D -m 644 conf/sluice-exporter.service $(DESTDIR)$(UNITDIR)/sluice-exporter.service
+	sed -i 's,@BINDIR@,$(PREFIX)/bin,' $(DESTDIR)$(UNITDIR)/sluice-exporter.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sluice/prometheus conf/prometheus/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sluice/grafana conf/grafana/*
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/man/*.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/*.5
 	install -D -m 644 conf/sluice.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/sluice $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(notdir $(filter-out $(BUILD)/sluice,$(PROGRAMS)))) \
-		$(DESTDIR)$(UNITDIR)/sluice.service $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice \
+		$(DESTDIR)$(UNITDIR)/sluice.service $(DESTDIR)$(UNITDIR)/sluice-exporter.service \
+		$(DESTDIR)$(PREFIX)/share/man/man8/sluice-exporter.8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice \
 		$(DESTDIR)$(PREFIX)/share/man/man8/sluice.8 $(DESTDIR)$(PREFIX)/share/man/man5/sluice.yaml.5
 
 clean:

@@ -78,7 +78,7 @@ def test_streams_events_times_and_ends(rig, lane):
     assert page.get("sluice_upstream_abort_seconds_count") == 1 and page.under("sluice_upstream_abort_seconds", "0.05") == 1
     assert page.get("sluice_stream_lifetime_seconds_count") == 3 and page.under("sluice_stream_lifetime_seconds", "59") == 3
     assert page.get("sluice_stream_pending_peak_bytes_count") == 3
-    assert page.get("sluice_event_streams", route=route) == 1
+    page = e.until("sluice_event_streams", 1, route=route)
     assert page.get("sluice_events_total", lane=lane) == 20, "counts stay when streams end"
     assert page.get("sluice_event_streams_total") == 4 and page.get("sluice_requests_total") == 4
     assert before <= page.names()
