@@ -36,6 +36,7 @@ $(BUILD)/tests-bpf/%: $(BUILD)/tests/bpf/%.o $(BPF_TEST_LIB:%.c=$(BUILD)/%.o) $(
 test-bpf: bpf-tests
 	tests/bpf/run.sh $(BPF_TEST_BIN)
 
-# The same on Debian's kernels under emulation.
+# The same on Debian's kernels under emulation, and tests/kernel/inside/.
 test-kernels: bpf-tests
+	$(Q)$(MAKE) --no-print-directory programs
 	tests/kernel/run.py --build $(BUILD)

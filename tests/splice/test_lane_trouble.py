@@ -1,17 +1,18 @@
 """Real TCP trouble on either side: loss, reordering, duplicates, delay, and a peer that retransmits what overlaps."""
 
 import random
+import subprocess
 import threading
 import time
 
 import pytest
 from lib.origin import STREAM_HEAD
-from lib.wire import TIMEOUT, event_request
+from lib.wire import TIMEOUT, chunk, event_request
 
 from kit.body import assert_same, chunked, count_events, events
 from kit.minitcp import MiniServer
 from kit.net import Link, Namespace
-from kit.stream import Carried, flows, opened, start
+from kit.stream import Carried, flows, opened, pins, start
 
 FAULTS = {
     "loss": {"loss": 50, "delay_us": 300},
@@ -217,3 +218,36 @@ def test_overlapping_retransmissions(rig, seed, lies, lagging):
     s.body.to_end()
     assert_same(bytes(s.body.payload), text)
     assert s.ended()["ended_by"] == "complete"
+
+
+def test_the_watchdog_takes_a_stream_back(rig):
+    """Somebody takes a stream's entry out of `slots`: its bytes go to recv(), no note tells, and nobody reads. The watchdog finds it
+    within seconds; nothing is lost, it is counted, and the stream stays on the copy lane."""
+    origin = rig.origin()
+    relay = start(rig, origin, route={"heartbeat": "off"}, workers=1)
+    s = opened(rig, relay, origin)
+    other = opened(rig, relay, origin)
+    for n in range(3):
+        for one in (s, other):
+            one.write(chunk(b"data: %d\n\n" % n))
+            one.arrive()
+    s.on("splice")
+    live = {r["cookie"]: r for r in flows(relay)}
+    assert len(live) == 2, live
+    first = min(live)  # cookies go up: the first stream's upstream
+    key = ["0x%02x" % b for b in first.to_bytes(8, "little")]
+    subprocess.run(["bpftool", "map", "delete", "pinned", pins(relay) + "/slots", "key", *key], check=True, timeout=10)
+    s.write(chunk(b"data: nobody reads this\n\n"))
+    s.client.expect_silence(0.2)
+    s.arrive(10)
+    live = s.record()
+    assert (live["lane"], live["lane_reason"]) == ("copy", "watchdog"), live
+    totals = relay.admin("totals")
+    assert totals["watchdogs"] == 1, totals
+    for n in range(5):
+        for one in (s, other):
+            one.write(chunk(b"data: later %d\n\n" % n))
+            one.arrive()
+    assert s.record()["lane"] == "copy" and other.record()["lane"] == "splice"
+    assert s.finish()["ended_by"] == other.finish()["ended_by"] == "complete"
+    assert "received and did not deliver" in relay.text()

@@ -2,6 +2,7 @@
  * send through it and receive without. */
 #include "tls/context.h"
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/tls.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -35,6 +36,9 @@ static int connect_pair(struct trial *t)
 	t->fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l < 0 || t->fds[1] < 0 || bind(l, (struct sockaddr *)&a, n) || listen(l, 1) ||
 		getsockname(l, (struct sockaddr *)&a, &n) || connect(t->fds[1], (struct sockaddr *)&a, n))
+		return fail(t, -errno, "loopback", NULL);
+	/* Only now: a connect() that does not block is not done at once. */
+	if (fcntl(t->fds[1], F_SETFL, O_NONBLOCK))
 		return fail(t, -errno, "loopback", NULL);
 	t->fds[0] = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	return t->fds[0] < 0 ? fail(t, -errno, "loopback", NULL) : 0;
