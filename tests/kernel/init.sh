@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # Process 1 of an emulated kernel (tests/kernel/run.py): runs what /tests/list names, one after the other, and tells on the
 # console. LIMIT: seconds for each, beyond which it has failed.
 /bin/busybox mkdir -p /proc /sys /dev /tmp /run
@@ -11,9 +12,9 @@
 /bin/busybox --install -s /bin
 export PATH=/bin TMPDIR=/tmp SLUICE_TESTS_EMULATED=1
 ip link set lo up
-for m in $(cat /modules/list); do
+while read -r m; do
 	insmod "/modules/$m" || echo "NOTE module $m does not load"
-done
+done < /modules/list
 echo "KERNEL $(uname -r)"
 # A kernel that hangs stops telling; one that is slow does not.
 while sleep 2; do echo "ALIVE"; done &
