@@ -90,6 +90,15 @@ static void one_bad_head(struct world *w, unsigned i)
 	headers(w, (int32_t)(2 * i + 3), END_STREAM, H2_GET "\2X\1y");
 }
 
+static void one_bad_length(struct world *w, unsigned i)
+{
+	headers(w, (int32_t)(2 * i + 3), 0,
+		H2_POST "\2"
+			"content-length\1"
+			"1");
+	data(w, (int32_t)(2 * i + 3), 0, "too much");
+}
+
 static void test_floods(void **state)
 {
 	const struct h2_limits l = H2_LIMITS_DEFAULT;
@@ -105,8 +114,9 @@ static void test_floods(void **state)
 	flood(one_rapid_reset, l.resets_per_s, H2_REASON_RESETS);
 }
 
-/* Those that count when the reset leaves. */
-static void made_resets(void (*one)(struct world *w, unsigned i))
+/* One at a time, each answered before the next. `at_once`: the session counts when it refuses, else when the
+ * reset leaves. */
+static void made_resets(void (*one)(struct world *w, unsigned i), bool at_once)
 {
 	struct world *w = world_new();
 	unsigned sent = 0, per_s = w->limits.resets_per_s;
@@ -117,17 +127,32 @@ static void made_resets(void (*one)(struct world *w, unsigned i))
 			break;
 		drain(w);
 	}
-	assert_int_equal(sent, per_s + 1);
+	assert_int_equal(sent, at_once ? per_s : per_s + 1);
 	expect_goaway(w, H2_REASON_RESETS);
-	assert_int_equal(h2_stats(w->s)->resets_out, per_s + 1);
+	assert_int_equal(h2_stats(w->s)->resets_out, sent);
 	world_free(w);
 }
 
 static void test_made_resets(void **state)
 {
 	(void)state;
-	made_resets(one_made_reset);
-	made_resets(one_bad_head);
+	made_resets(one_made_reset, false);
+	made_resets(one_bad_head, true);
+	made_resets(one_bad_length, true);
+}
+
+/* Ten thousand in one read: no more are looked at than the limit. */
+static void test_bad_head_storm(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	for (unsigned i = 0; i < 10000; i++)
+		one_bad_head(w, i);
+	assert_true(feed(w) < 0);
+	assert_int_equal(w->refusals, 101);
+	expect_goaway(w, H2_REASON_RESETS);
+	world_free(w);
 }
 
 /* E1: in one write, never more than what may be open reaches the relay, and the rest is not even read. */
@@ -536,6 +561,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_floods),
 		cmocka_unit_test(test_made_resets),
+		cmocka_unit_test(test_bad_head_storm),
 		cmocka_unit_test(test_reset_storm),
 		cmocka_unit_test(test_cancelled_event_streams),
 		cmocka_unit_test(test_own_resets),

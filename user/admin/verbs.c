@@ -4,7 +4,7 @@
 #include "observe/counters.h"
 #include "observe/names.h"
 #include "observe/record_json.h"
-#include "proto/h1.h"
+#include "proto/h2.h"
 #include <stdio.h>
 
 #define WHY_BYTES 256
@@ -20,6 +20,33 @@ static json_t *do_streams(const struct admin_hooks *h, const char *arg)
 {
 	(void)arg;
 	return record_json_all(h->slots->records, h->flows, h->slots->count, clock_mono_ns());
+}
+
+static const char *word_of_reason(unsigned i)
+{
+	return h2_reason_label((enum h2_reason)(i + 1));
+}
+
+static const char *word_of_code(unsigned i)
+{
+	static const char *const words[] = {
+#define SLUICE_H2_CODE(id, text) text,
+#include "sluice/h2_codes.def"
+#undef SLUICE_H2_CODE
+	};
+
+	return words[i];
+}
+
+/* A counter per word; those that never happened are told too. */
+static void put_list(
+	json_t *o, const char *key, const __u64 *list, unsigned n, const char *(*word)(unsigned i))
+{
+	json_t *words = json_object();
+
+	for (unsigned i = 0; i < n; i++)
+		json_object_set_new(words, word(i), json_integer((json_int_t)list[i]));
+	json_object_set_new(o, key, words);
 }
 
 static json_t *do_totals(const struct admin_hooks *h, const char *arg)
@@ -44,6 +71,10 @@ static json_t *do_totals(const struct admin_hooks *h, const char *arg)
 		json_object_set_new(refused, h1_rule_label(r), json_integer((json_int_t)c.refused[r]));
 	json_object_set_new(o, "ended", ended);
 	json_object_set_new(o, "refused", refused);
+	put_list(o, "h2_ended", c.h2_ended, H2_REASON_COUNT - 1, word_of_reason);
+	put_list(o, "h2_resets_sent", c.h2_resets_sent, SLUICE_H2_CODE_COUNT, word_of_code);
+	put_list(o, "h2_resets_received", c.h2_resets_received, SLUICE_H2_CODE_COUNT, word_of_code);
+	put_list(o, "h2_goaways_sent", c.h2_goaways_sent, SLUICE_H2_CODE_COUNT, word_of_code);
 	return o;
 }
 

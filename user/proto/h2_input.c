@@ -37,10 +37,12 @@ void h2_refuse(struct h2_session *s, int32_t id, struct h2_stream *stream, enum 
 	s->stats.refused++;
 	if (stream)
 		stream->broken = true;
-	if (status == 400 || stream)
+	if (status == 400 || stream) {
 		reset(s, id, NGHTTP2_PROTOCOL_ERROR);
-	else
+		h2_count_reset(s); /* now, not when it is sent: thousands may come in one read */
+	} else {
 		answer(s, id, status);
+	}
 	if (!detached)
 		s->events->on_refused(s->arg, id, stream ? stream->user : NULL, rule);
 }

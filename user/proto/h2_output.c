@@ -54,14 +54,20 @@ static int send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *h
 	return NGHTTP2_ERR_PAUSE;
 }
 
-/* Whose fault was it? What the relay resets, and what a full relay refuses, is not the peer's. */
+/* Whose fault was it? What the relay resets, and what a full relay refuses, is not the peer's; what
+ * h2_refuse() reset was counted there. The rest is nghttp2's answer to a mistake. */
+static bool is_peers_fault(const struct h2_stream *stream, uint32_t code)
+{
+	if (code == NGHTTP2_NO_ERROR || code == NGHTTP2_REFUSED_STREAM)
+		return false;
+	return stream ? !stream->ours && !stream->broken : code != NGHTTP2_PROTOCOL_ERROR;
+}
+
 static void reset_sent(struct h2_session *s, int32_t id, uint32_t code)
 {
-	struct h2_stream *stream = h2_stream_of(s, id);
-
 	s->stats.resets_out++;
 	h2_note(s, H2_NOTE_RESET_OUT, code);
-	if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_REFUSED_STREAM && !(stream && stream->ours))
+	if (is_peers_fault(h2_stream_of(s, id), code))
 		h2_count_reset(s);
 }
 
