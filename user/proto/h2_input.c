@@ -6,13 +6,13 @@
 /* nghttp2 stops at once when something was found that ends the connection. */
 static int go_on(const struct h2_session *s)
 {
-	return s->found ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+	return s->found || s->mem.failed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static void reset(struct h2_session *s, int32_t id, uint32_t code)
 {
 	if (nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, id, code))
-		s->found = H2_REASON_INTERNAL;
+		s->found = h2_no_memory(s);
 }
 
 /* The answer to a head that was understood but is not served. */
@@ -26,7 +26,7 @@ static void answer(struct h2_session *s, int32_t id, int status)
 	};
 
 	if (nghttp2_submit_response(s->ng, id, nv, ARRAY_LEN(nv), NULL))
-		s->found = H2_REASON_INTERNAL;
+		s->found = h2_no_memory(s);
 }
 
 void h2_refuse(struct h2_session *s, int32_t id, struct h2_stream *stream, enum h1_rule rule)
@@ -114,7 +114,7 @@ static void set_urgency(struct h2_session *s, int32_t id, unsigned urgency)
 	const nghttp2_extpri p = {.urgency = urgency, .inc = 1};
 
 	if (nghttp2_session_change_extpri_stream_priority(s->ng, id, &p, 0) == NGHTTP2_ERR_NOMEM)
-		s->found = H2_REASON_INTERNAL;
+		s->found = h2_no_memory(s);
 }
 
 static void accept_request(struct h2_session *s, const struct h1_request *req, bool end)
@@ -231,7 +231,7 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
 	(void)flags;
 	s->stats.data_bytes_in += n;
 	if (nghttp2_session_consume_connection(ng, n))
-		s->found = H2_REASON_INTERNAL;
+		s->found = h2_no_memory(s);
 	if (!stream || stream->broken)
 		return go_on(s);
 	if (stream->has_length && n > stream->left) {

@@ -94,7 +94,7 @@ static void answer_sent(struct h2_session *s, int32_t id)
 	if (nghttp2_session_get_stream_remote_close(s->ng, id) != 0)
 		return;
 	if (nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR))
-		s->found = H2_REASON_INTERNAL;
+		s->found = h2_no_memory(s);
 }
 
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *session)
@@ -218,9 +218,15 @@ static int head_read(struct slice text, struct head *h)
 	return err;
 }
 
+static int no_memory(struct h2_session *s)
+{
+	s->found = h2_no_memory(s);
+	return -ENOMEM;
+}
+
 int h2_head(struct h2_session *s, int32_t id, struct slice text, bool end)
 {
-	struct h2_stream *stream = s->over ? NULL : h2_stream_of(s, id);
+	struct h2_stream *stream = h2_is_over(s) ? NULL : h2_stream_of(s, id);
 	nghttp2_data_provider body = {.source.ptr = stream, .read_callback = h2_read_body};
 	struct head h;
 	int err;
@@ -235,10 +241,10 @@ int h2_head(struct h2_session *s, int32_t id, struct slice text, bool end)
 		return -ENOBUFS;
 	if (h.status < 200) {
 		err = nghttp2_submit_headers(s->ng, NGHTTP2_FLAG_NONE, id, NULL, h.nv, h.n, NULL);
-		return err < 0 ? -ENOMEM : 0;
+		return err < 0 ? no_memory(s) : 0;
 	}
 	if (nghttp2_submit_response(s->ng, id, h.nv, h.n, end ? NULL : &body))
-		return -ENOMEM;
+		return no_memory(s);
 	stream->event_stream = h.status == 200 && h.event_stream;
 	return 0;
 }

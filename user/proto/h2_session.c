@@ -158,27 +158,15 @@ int h2_new(const struct h2_limits *limits, const struct h2_events *events, void 
 	return 0;
 }
 
-/* nghttp2 frees its streams without a word. */
-static void free_fields(struct h2_session *s)
-{
-	if (!s->fields)
-		return;
-	h2_fields_done(s->fields);
-	h2_mem_give(&s->mem, s->fields);
-}
-
 void h2_free(struct h2_session *s)
 {
 	if (!s)
 		return;
-	free_fields(s);
-	while (!list_empty(&s->all)) {
-		struct h2_stream *stream = list_first(&s->all, struct h2_stream, link);
-
-		list_remove(&stream->link);
-		h2_mem_give(&s->mem, stream);
-	}
-	nghttp2_session_del(s->ng);
+	if (s->fields)
+		h2_fields_done(s->fields);
+	if (!s->mem.failed)
+		nghttp2_session_del(s->ng);
+	h2_mem_give_all(&s->mem); /* the streams, at least */
 	free(s);
 }
 
@@ -190,7 +178,7 @@ static enum h2_reason reason_of(const struct h2_session *s, int err)
 	case NGHTTP2_ERR_FLOODED:
 		return H2_REASON_QUEUE;
 	case NGHTTP2_ERR_NOMEM:
-		return s->mem.denied ? H2_REASON_MEMORY : H2_REASON_INTERNAL;
+		return h2_no_memory(s);
 	default:
 		return s->found ? s->found : H2_REASON_INTERNAL;
 	}
@@ -216,6 +204,8 @@ int h2_recv(struct h2_session *s, const char *p, size_t n, uint64_t now_ms)
 		give_up_for(s, reason_of(s, (int)err));
 	else if (s->found || flood)
 		give_up_for(s, s->found ? s->found : flood);
+	else if (s->mem.failed)
+		give_up_for(s, h2_no_memory(s));
 	else if (nghttp2_session_get_outbound_queue_size(s->ng) > s->limits.queue)
 		give_up_for(s, H2_REASON_QUEUE);
 	return s->over ? -EPROTO : 0;
@@ -242,8 +232,9 @@ static void copy_pending(struct h2_session *s)
 {
 	size_t n = MIN(s->pending.n, s->room);
 
-	if (n)
-		memcpy(s->to, s->pending.p, n);
+	if (!n)
+		return;
+	memcpy(s->to, s->pending.p, n);
 	advance(s, n);
 	s->pending.p += n;
 	s->pending.n -= n;
@@ -289,8 +280,8 @@ ssize_t h2_pull_into(struct h2_session *s, char *to, size_t n)
 		copy_pending(s);
 		if (s->pending.n)
 			break;
-		if (s->found)
-			give_up_for(s, s->found);
+		if (h2_is_over(s))
+			give_up_for(s, s->found ? s->found : h2_no_memory(s));
 		if (s->over) {
 			copy_last(s);
 			break;
@@ -305,7 +296,7 @@ bool h2_wants_pull(const struct h2_session *s)
 {
 	if (s->over)
 		return s->pending.n || s->last_at < s->last_len;
-	return s->pending.n || s->found || nghttp2_session_want_write(s->ng);
+	return s->pending.n || h2_is_over(s) || nghttp2_session_want_write(s->ng);
 }
 
 bool h2_is_done(const struct h2_session *s)
@@ -315,15 +306,15 @@ bool h2_is_done(const struct h2_session *s)
 
 void h2_shutdown_notice(struct h2_session *s)
 {
-	if (!s->over && nghttp2_submit_shutdown_notice(s->ng))
-		give_up_for(s, H2_REASON_INTERNAL);
+	if (!h2_is_over(s) && nghttp2_submit_shutdown_notice(s->ng))
+		s->found = h2_no_memory(s);
 }
 
 void h2_goaway(struct h2_session *s, uint32_t code)
 {
-	if (!s->over && nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE,
-				nghttp2_session_get_last_proc_stream_id(s->ng), code, NULL, 0))
-		give_up_for(s, H2_REASON_INTERNAL);
+	if (!h2_is_over(s) && nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE,
+				      nghttp2_session_get_last_proc_stream_id(s->ng), code, NULL, 0))
+		s->found = h2_no_memory(s);
 }
 
 void h2_terminate(struct h2_session *s, uint32_t code)
@@ -350,18 +341,19 @@ const struct h2_stats *h2_stats(struct h2_session *s)
 
 void h2_reset(struct h2_session *s, int32_t id, uint32_t code)
 {
-	struct h2_stream *stream = h2_stream_of(s, id);
+	struct h2_stream *stream = h2_is_over(s) ? NULL : h2_stream_of(s, id);
 
-	if (s->over || !stream || stream->by_peer)
+	if (!stream || stream->by_peer)
 		return;
 	stream->ours = true;
 	if (nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, id, code))
-		give_up_for(s, H2_REASON_INTERNAL);
+		s->found = h2_no_memory(s);
 }
 
 void h2_detach(struct h2_session *s, int32_t id)
 {
-	struct h2_stream *stream = h2_stream_of(s, id);
+	/* Nothing is called any more when it is over. */
+	struct h2_stream *stream = h2_is_over(s) ? NULL : h2_stream_of(s, id);
 
 	if (!stream)
 		return;
@@ -372,20 +364,23 @@ void h2_detach(struct h2_session *s, int32_t id)
 void h2_resume(struct h2_session *s, int32_t id)
 {
 	/* Fails for a stream that is gone, has nothing deferred, or already waits for its turn. */
-	if (!s->over)
-		nghttp2_session_resume_data(s->ng, id);
+	if (!h2_is_over(s) && nghttp2_session_resume_data(s->ng, id) == NGHTTP2_ERR_NOMEM)
+		s->found = h2_no_memory(s);
 }
 
 void h2_consume(struct h2_session *s, int32_t id, size_t n)
 {
-	if (!s->over && nghttp2_session_consume_stream(s->ng, id, n) == NGHTTP2_ERR_NOMEM)
-		give_up_for(s, H2_REASON_INTERNAL);
+	if (!h2_is_over(s) && nghttp2_session_consume_stream(s->ng, id, n) == NGHTTP2_ERR_NOMEM)
+		s->found = h2_no_memory(s);
 }
 
 size_t h2_window(const struct h2_session *s, int32_t id)
 {
-	int32_t all = nghttp2_session_get_remote_window_size(s->ng),
-		one = nghttp2_session_get_stream_remote_window_size(s->ng, id);
+	int32_t all, one;
 
+	if (h2_is_over(s))
+		return 0;
+	all = nghttp2_session_get_remote_window_size(s->ng);
+	one = nghttp2_session_get_stream_remote_window_size(s->ng, id);
 	return (size_t)MAX(MIN(all, one), 0);
 }

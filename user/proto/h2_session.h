@@ -71,6 +71,17 @@ static inline void h2_note(struct h2_session *s, enum h2_note note, uint32_t cod
 		s->events->on_note(s->arg, note, code);
 }
 
+/* nghttp2 is not to be asked any more. */
+static inline bool h2_is_over(const struct h2_session *s)
+{
+	return s->over || s->found || s->mem.failed;
+}
+
+static inline enum h2_reason h2_no_memory(const struct h2_session *s)
+{
+	return s->mem.denied ? H2_REASON_MEMORY : H2_REASON_INTERNAL;
+}
+
 static inline struct h2_stream *h2_stream_of(const struct h2_session *s, int32_t id)
 {
 	return nghttp2_session_get_stream_user_data(s->ng, id);
