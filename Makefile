@@ -117,7 +117,7 @@ $(BUILD)/libsluice.a: $(LIB_OBJ)
 $(BUILD)/sluice: $(BUILD)/user/main/sluice.o $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lmicrohttpd
 $(BUILD)/sluice-bench: $(BENCH_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -147,6 +147,7 @@ $(BUILD)/tests/exporter_fake: $(BUILD)/tools/exporter/test/fake_daemon.o $(BUILD
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/user/status/page.o: user/status/page.html
 $(BUILD)/tests/test_view_%: $(BUILD)/tools/view/test/test_%.o $(BUILD)/libview.a $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

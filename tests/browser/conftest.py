@@ -24,6 +24,7 @@ def chromium():
     profile = tempfile.mkdtemp(prefix="sluice-chromium-")
     options = webdriver.ChromeOptions()
     options.binary_location = binary
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     browser = webdriver.Chrome(service=Service(driver, log_path=os.devnull), options=options)

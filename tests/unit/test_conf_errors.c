@@ -403,6 +403,22 @@ static void test_quoted(void **state)
 	}
 }
 
+static void test_admin_http(void **state)
+{
+	static const char told[] =
+		"t.yaml:1: admin_http: a loopback address (127.0.0.1:9180): the page has no authentication, "
+		"and "
+		"whoever reaches it sees clients and paths; found another, without admin_http_remote: on\n";
+
+	(void)state;
+	EXPECT_EACH({"admin_http: 0.0.0.0:9180\n" LISTEN UPSTREAM, told},
+		{"admin_http: '[2001:db8::1]:9180'\nadmin_http_remote: off\n" LISTEN UPSTREAM, told},
+		{"admin_http: unix:/run/x.sock\n" LISTEN UPSTREAM,
+			"t.yaml:1: admin_http: an IP address and a port, found a unix socket\n"});
+	settings_unref(settings_of("admin_http: 0.0.0.0:9180\nadmin_http_remote: on\n" LISTEN UPSTREAM));
+	settings_unref(settings_of("admin_http: 127.0.0.1:0\n" LISTEN UPSTREAM));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_aliases_that_multiply),
 		cmocka_unit_test(test_an_alias_to_what_holds_it),
 		cmocka_unit_test(test_suggestions),
+		cmocka_unit_test(test_admin_http),
 		cmocka_unit_test(test_quoted),
 	};
 

@@ -451,7 +451,7 @@ static void test_files(void **state)
 	write_file(path, LISTEN UPSTREAM "x: 1\n", strlen(LISTEN UPSTREAM "x: 1\n"));
 	snprintf(told, sizeof(told),
 		"%s:3: x: no such key, allowed are instance, workers, max_streams, lane, user, admin, "
-		"resolver, drain, log, "
+		"admin_http, admin_http_remote, resolver, drain, log, "
 		"client, tls, trusted_proxies, http2, listeners, upstreams, routes\n",
 		path);
 	expect_load(path, -EINVAL, told);

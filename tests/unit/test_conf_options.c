@@ -183,10 +183,28 @@ static void test_every_flag_is_named(void **state)
 		   "--log-level: error, warn, info or debug, found \"loud\"\n");
 }
 
+static void test_admin_http_is_on_loopback(void **state)
+{
+	struct proxy_options o = {
+		.listen = "127.0.0.1:8080", .to = "http://127.0.0.1:4000", .admin_http = "[::1]:9180"};
+	struct settings *s = settings_with(o);
+
+	(void)state;
+	assert_string_equal(s->status, "[::1]:9180");
+	assert_false(s->status_remote);
+	settings_unref(s);
+	o.admin_http = "0.0.0.0:9180";
+	expect_error(
+		o, "--admin-http: a loopback address and a port (127.0.0.1:9180), found \"0.0.0.0:9180\"\n");
+	o.admin_http = "9180";
+	expect_error(o, "--admin-http: a loopback address and a port (127.0.0.1:9180), found \"9180\"\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_admin_http_is_on_loopback),
 		cmocka_unit_test(test_all),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_bad_targets),

@@ -32,7 +32,8 @@ arrows kern event conf policy net upstream observe stream admin main
 arrows upstream policy kern observe stream admin main
 arrows observe conf policy net kern upstream stream admin main
 arrows stream admin main
-arrows admin conf policy net kern upstream stream main
+arrows admin conf policy net kern upstream stream status main
+arrows status event conf policy net kern upstream stream admin main
 
 only() {
 	what=$1 where=$2

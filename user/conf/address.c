@@ -146,6 +146,13 @@ bool host_valid(struct slice host)
 	return label && host.p[host.n - 1] != '-';
 }
 
+bool address_is_loopback(const struct sockaddr_any *addr)
+{
+	if (addr->sa.sa_family == AF_INET)
+		return ntohl(addr->in4.sin_addr.s_addr) >> 24 == 127;
+	return addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&addr->in6.sin6_addr);
+}
+
 int address_split(struct slice text, struct slice *ret_host, uint16_t *ret_port)
 {
 	struct slice host, port_text;

@@ -7,6 +7,8 @@
 
 /* "203.0.113.7:80", "[2001:db8::1]:80", "unix:/path"; -EINVAL otherwise. Port 0 is legal. */
 must_check int address_parse(struct slice text, struct sockaddr_any *ret);
+/* 127.0.0.0/8 or ::1. A unix socket is none. */
+bool address_is_loopback(const struct sockaddr_any *addr);
 /* "host:port" into its halves; the brackets of an IPv6 literal are left out. The host is an IP literal or a
  * name that host_valid takes, the port 1..65535. */
 must_check int address_split(struct slice text, struct slice *ret_host, uint16_t *ret_port);

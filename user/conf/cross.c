@@ -195,12 +195,32 @@ static void check_upstream(const struct entry *top, size_t i)
 	check_servers(&e);
 }
 
+/* The status page asks nobody who he is. */
+static void check_admin_http(const struct entry *top)
+{
+	struct sockaddr_any addr;
+	uint64_t remote = 0;
+
+	if (entry_has(top, "admin_http") && address_parse(entry_text(top, "admin_http"), &addr) == 0) {
+		if (addr.sa.sa_family == AF_UNIX)
+			entry_mistake(top, "admin_http", "an IP address and a port, found a unix socket");
+		else if (!address_is_loopback(&addr) &&
+			 !(entry_number(top, "admin_http_remote", &remote) && remote))
+			entry_mistake(top, "admin_http",
+				"a loopback address (127.0.0.1:9180): the page has no authentication, and "
+				"whoever "
+				"reaches it sees clients and paths; found another, without "
+				"admin_http_remote: on");
+	}
+}
+
 void cross_check(struct document *d, struct mistakes *m)
 {
 	struct entry top = entry_top(d, m);
 
 	if (top.map && top.map->type != YAML_MAPPING_NODE)
 		return;
+	check_admin_http(&top);
 	if (entry_lacks_list(&top, "listeners"))
 		entry_mistake(&top, "listeners", "a list of at least one listener, found none");
 	if (entry_lacks_list(&top, "upstreams"))

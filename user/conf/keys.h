@@ -33,6 +33,8 @@
 	C(X, lane, lane, lane, "auto") \
 	V(X, user, USER, user, "nobody") \
 	V(X, admin, FILE_PATH, admin, NULL) \
+	V(X, admin_http, LISTEN, status, NULL) \
+	C(X, admin_http_remote, onoff, status_remote, "off") \
 	V(X, resolver, RESOLVER, resolver, NULL) \
 	N(X, drain, DURATION, drain_ms, "10s", "0", 1 * MS, 1 * DAY) \
 	M(X, log, log) \

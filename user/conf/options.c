@@ -114,6 +114,17 @@ static int parse_target(const char *to, struct target *t, struct mistakes *m)
 	return 0;
 }
 
+/* Other addresses take a config file, where `admin_http_remote` says that they are meant. */
+static void check_admin_http(struct mistakes *m, const char *text)
+{
+	struct sockaddr_any addr;
+	char found[QUOTED_MAX];
+
+	if (text && (address_parse(slice_of(text), &addr) < 0 || !address_is_loopback(&addr)))
+		mistake_add(m, 0, "--admin-http", "a loopback address and a port (127.0.0.1:9180), found %s",
+			quoted(slice_of(text), found));
+}
+
 int settings_from_options(const struct proxy_options *o, struct settings **ret, struct buf *errors)
 {
 	_cleanup_(mistakes_done) struct mistakes m = {0};
@@ -129,6 +140,7 @@ int settings_from_options(const struct proxy_options *o, struct settings **ret, 
 	struct raw_log log = {.level = o->log_level, .access = o->access_log};
 	struct raw_top top = {.instance = o->instance,
 		.admin = o->admin,
+		.admin_http = o->admin_http,
 		.lane = o->lane,
 		.workers = o->workers,
 		.log = &log,
@@ -148,6 +160,7 @@ int settings_from_options(const struct proxy_options *o, struct settings **ret, 
 	check_flag(&m, "--listen", SECTION_listener, "listen", o->listen ? o->listen : "");
 	check_flag(&m, "--instance", SECTION_top, "instance", o->instance);
 	check_flag(&m, "--admin", SECTION_top, "admin", o->admin);
+	check_admin_http(&m, o->admin_http);
 	check_flag(&m, "--lane", SECTION_top, "lane", o->lane);
 	check_flag(&m, "--workers", SECTION_top, "workers", o->workers);
 	check_flag(&m, "--heartbeat", SECTION_route, "heartbeat", route.heartbeat);

@@ -161,6 +161,8 @@ struct settings {
 	char *instance; /* "default" */
 	char *admin; /* path of the admin socket; NULL: /run/sluice/INSTANCE.sock when that folder can be made
 		      */
+	char *status;	      /* `admin_http`: where the status page is served; NULL: nowhere */
+	bool status_remote;   /* `admin_http_remote`: not on loopback only */
 	unsigned workers;     /* 0 in YAML = one per core; resolved here */
 	unsigned max_streams; /* slots, all workers: 65,536 */
 	enum lane_choice lane;
@@ -197,7 +199,7 @@ void settings_unref(struct settings *s);
 
 /* The flags of `sluice proxy`; zero or NULL is "not given". */
 struct proxy_options {
-	const char *listen, *to, *instance, *admin, *lane, *workers, *heartbeat, *access_log, *log_level;
+	const char *listen, *to, *instance, *admin, *admin_http, *lane, *workers, *heartbeat, *access_log, *log_level;
 	bool tls_self_signed;
 };
 

@@ -75,6 +75,8 @@ static void forget_master(struct child *self, int control_fd)
 	signal(SIGHUP, SIG_IGN);
 	close(m->signals.source.fd);
 	admin_forget(m->admin);
+	if (m->status_fd >= 0)
+		close(m->status_fd);
 	for (unsigned i = 0; i < m->nchildren; i++) {
 		struct child *c = &m->children[i];
 
@@ -220,6 +222,8 @@ void children_reap(struct master *m)
 					  "a restart",
 					(int)pid);
 		}
+		if (status_reap(m, pid))
+			continue;
 		for (unsigned i = 0; i < m->nchildren; i++)
 			if (m->children[i].pid == pid)
 				child_died(&m->children[i], status);

@@ -370,6 +370,8 @@ static int start(struct master *m)
 		err = open_listeners(m);
 	if (!err)
 		err = open_log(m);
+	if (!err)
+		err = status_open(m);
 	for (unsigned i = 0; !err && i < m->nchildren; i++)
 		err = child_start(&m->children[i]);
 	return err;
@@ -384,6 +386,7 @@ static void done(struct master *m)
 	free(m->children);
 	if (m->log_fd >= 0)
 		close(m->log_fd);
+	status_close(m);
 	admin_free(m->admin);
 	sticky_free(m->sticky);
 	state_done(&m->state);
@@ -404,6 +407,7 @@ int master_run(struct settings *settings, const char *config)
 		.config = config,
 		.nchildren = settings->workers,
 		.log_fd = -1,
+		.status_fd = -1,
 		.state.fd = -1,
 		.signals.source.fd = -1,
 	};

@@ -46,6 +46,9 @@ struct master {
 	unsigned nchildren;
 	int log_fd;
 	pid_t log_pid;
+	int status_fd;	  /* the status page's listener; -1: none */
+	pid_t status_pid; /* 0: not running */
+	struct timer status_timer;
 	bool announced; /* "listening on" was said */
 	bool stopping;
 	bool failed;		 /* a worker could not start at all */
@@ -82,6 +85,13 @@ void log_lines(const char *what, const struct buf *lines, char *why, size_t why_
 /* ---- inspect.c: for the admin socket, `arg` is the master */
 json_t *inspect_settings(void *arg);
 json_t *inspect_lanes(void *arg);
+
+/* ---- status.c */
+/* Listens and forks the process of the status page, when the settings want one. */
+must_check int status_open(struct master *m);
+/* True when it was this process that ended; another one is started. */
+bool status_reap(struct master *m, pid_t pid);
+void status_close(struct master *m);
 
 /* ---- reload.c */
 /* Reads the config again; on a mistake the old settings stay and `why` has the first line of what is wrong

@@ -9,6 +9,7 @@ enum {
 	OPT_WORKERS,
 	OPT_INSTANCE,
 	OPT_ADMIN,
+	OPT_ADMIN_HTTP,
 	OPT_HEARTBEAT,
 	OPT_ACCESS_LOG,
 	OPT_LOG_LEVEL,
@@ -24,6 +25,7 @@ static const struct option proxy_flags[] = {
 	{"workers", required_argument, NULL, OPT_WORKERS},
 	{"instance", required_argument, NULL, OPT_INSTANCE},
 	{"admin", required_argument, NULL, OPT_ADMIN},
+	{"admin-http", required_argument, NULL, OPT_ADMIN_HTTP},
 	{"heartbeat", required_argument, NULL, OPT_HEARTBEAT},
 	{"access-log", required_argument, NULL, OPT_ACCESS_LOG},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
@@ -73,6 +75,9 @@ static void store(struct options *o, int flag, const char *value)
 		break;
 	case OPT_INSTANCE:
 		o->proxy.instance = value;
+		break;
+	case OPT_ADMIN_HTTP:
+		o->proxy.admin_http = value;
 		break;
 	case OPT_ADMIN:
 		o->proxy.admin = value;

@@ -65,6 +65,8 @@ static void say_what_stays(const struct settings *old, const struct settings *ne
 		keep("instance");
 	if (!same_text(old->admin, next->admin))
 		keep("admin");
+	if (!same_text(old->status, next->status) || old->status_remote != next->status_remote)
+		keep("admin_http");
 	if (!same_text(old->user, next->user))
 		keep("user");
 	if (!same_text(old->access_log, next->access_log))
