@@ -103,6 +103,7 @@ bench-scale: deps-test
 # The plots once more, from the figures that are kept beside them.
 bench-plots: deps-test
 	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)ls docs/performance/*.json >/dev/null 2>&1 || { echo 'bench-plots: no figures in docs/performance; docs/PERFORMANCE.md says how to make them'; exit 1; }
 	$(Q)for f in docs/performance/*.json; do $(BUILD)/sluice-bench plots --from "$$f" --to docs/performance || exit 1; done
 
 $(BUILD)/%.o: %.c

@@ -8,7 +8,8 @@
 #include "term.h"
 #include <limits.h>
 
-#define IDLE_WINDOW 15.0 /* s: one heartbeat of every stream, at sluice's default */
+#define IDLE_WINDOW  15.0   /* s: one heartbeat of every stream, at sluice's default */
+#define OPENED_PER_S 1500.0 /* streams, about: for the time that is announced */
 
 struct options {
 	const char *streams, *rates, *json, *from, *page, *plots;
@@ -23,6 +24,12 @@ static double window_of(const struct options *o, double rate)
 	return rate > 0 ? o->seconds : o->idle_seconds;
 }
 
+/* Seconds that a place is meant to take, for one contender. */
+static double place_seconds(const struct options *o, double streams, double rate)
+{
+	return window_of(o, rate) + o->warmup + COMPARE_OVERHEAD_S + streams / OPENED_PER_S;
+}
+
 /* Seconds that the whole grid is meant to take, for one contender and one round. */
 static double grid_seconds(const struct grid *g, const struct options *o)
 {
@@ -31,7 +38,7 @@ static double grid_seconds(const struct grid *g, const struct options *o)
 	for (size_t s = 0; s < g->stream_count; s++)
 		for (size_t r = 0; r < g->rate_count; r++)
 			if (grid_has(g, s, r))
-				sum += window_of(o, g->rates[r]) + o->warmup + COMPARE_OVERHEAD_S;
+				sum += place_seconds(o, g->streams[s], g->rates[r]);
 	return sum;
 }
 
@@ -52,9 +59,9 @@ static void say_run(const struct compare *cmp, const struct contest *c, const st
 
 /* One place of the grid, all contenders. Whoever fails there is asked again at the next: a place may be too
  * much for it. */
-static int run_place(struct compare *cmp, struct scale_data *d)
+static int run_place(struct compare *cmp, const struct options *o, struct scale_data *d)
 {
-	double each = cmp->seconds + cmp->warmup + COMPARE_OVERHEAD_S;
+	double each = place_seconds(o, (double)cmp->streams, cmp->rate);
 
 	for (size_t i = 0; i < cmp->count; i++) {
 		struct contest *c = &cmp->contests[i];
@@ -99,7 +106,7 @@ static int run_grid(struct compare *cmp, const struct options *o, const struct g
 				cmp->streams = (uint64_t)g->streams[s];
 				cmp->rate = g->rates[r];
 				cmp->seconds = window_of(o, cmp->rate);
-				err = run_place(cmp, d);
+				err = run_place(cmp, o, d);
 				if (err)
 					return err;
 			}

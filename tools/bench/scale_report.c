@@ -34,7 +34,7 @@ static void print_where(FILE *to, const struct scale_data *d)
 	const struct machine *m = &d->machine;
 
 	fprintf(to,
-		"Measured %s: %s, %d CPUs, %.0f GiB; %s. %s. Events of %.0f B; windows of %g s, for idle "
+		"Measured %s: %s, %d CPUs, %.0f GiB; %s; %s. Events of %.0f B; windows of %g s, for idle "
 		"streams %g s.\n",
 		m->when, m->cpu, m->cpus, (double)m->memory_mib / 1024, m->kernel,
 		topology_about(d->topology), d->size, d->seconds, d->idle_seconds);
