@@ -79,7 +79,7 @@ def count_pytest(text, status):
         else:
             c.failed += int(n)
     for line in text.splitlines():
-        if line.startswith("SKIPPED"):
+        if line.startswith(("SKIPPED", "measured: ")):
             print("  " + line)
     if status != 0 and not c.failed:
         c.failed = 1
@@ -200,7 +200,7 @@ def suite_kernel():
 
 def suite_bench():
     """The benchmark's own runs, too short for figures."""
-    return pytest_suite(["tests/bench"], env={"SLUICE_BIN": f"{BUILD}/sluice"})
+    return pytest_suite(["tests/bench"], env={"SLUICE_BIN": f"{BUILD}/sluice"}, extra=["-n", "2", "--dist", "loadfile"])
 
 
 def suite_failover():

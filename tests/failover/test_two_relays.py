@@ -65,9 +65,9 @@ def world():
 
 def report(capsys, what, moved, died):
     outages = sorted(c.outage(died) for c in moved)
-    late = max(t - c_origin(n) for c, c_origin in moved.items() for n, t, _ in list(c.events) if t > died)
+    late = max(t - made_at(n) for c, made_at in moved.items() for n, t, _ in list(c.events) if t > died)
     with capsys.disabled():
-        print(f"\n  {what}: {len(moved)} of {CLIENTS} clients moved; without events for {outages[len(outages) // 2]:.2f} s (median), "
+        print(f"\nmeasured: {what}: {len(moved)} of {CLIENTS} clients moved; without events for {outages[len(outages) // 2]:.2f} s (median), "
               f"{outages[-1]:.2f} s (longest); the oldest event came {late:.2f} s late")  # fmt: skip
     return outages[-1]
 
