@@ -51,21 +51,34 @@ static void wait_for(struct trial *t, int side)
 	(void)poll(&p, 1, WAIT_MS);
 }
 
+/* Until one of the sides whose handshake is not done can go on. Either may be the last to wait. */
+static void wait_for_either(struct trial *t, const int err[2])
+{
+	struct pollfd p[2];
+
+	for (int side = 0; side < 2; side++)
+		p[side] = (struct pollfd){.fd = err[side] == -EAGAIN ? t->fds[side] : -1,
+			.events = tls_wants_write(t->ends[side]) ? POLLOUT : POLLIN};
+	(void)poll(p, 2, WAIT_MS);
+}
+
 static int shake_hands(struct trial *t)
 {
 	int err[2] = {-EAGAIN, -EAGAIN};
 
-	for (int i = 0; i < 20 && (err[0] == -EAGAIN || err[1] == -EAGAIN); i++)
+	for (int i = 0; i < 20; i++) {
 		for (int side = 1; side >= 0; side--) {
 			if (err[side] != -EAGAIN)
 				continue;
 			err[side] = tls_handshake(t->ends[side]);
 			if (err[side] && err[side] != -EAGAIN)
 				return fail(t, err[side], "handshake", tls_why(t->ends[side]));
-			if (err[side] && side == 0)
-				wait_for(t, err[1] ? 1 : 0);
 		}
-	return err[0] ? err[0] : err[1];
+		if (!err[0] && !err[1])
+			return 0;
+		wait_for_either(t, err);
+	}
+	return fail(t, -ETIMEDOUT, "handshake", NULL);
 }
 
 /* Everything that the client gets must be what was sent, and then close_notify. */
