@@ -205,10 +205,15 @@ install: build
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/man/*.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/*.5
 	install -D -m 644 conf/sluice.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice
+	for p in sluicectl sluice-exporter sluice-bench; do \
+		install -D -m 644 conf/sluicectl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$p; done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions conf/_sluice
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/sluice $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(notdir $(filter-out $(BUILD)/sluice,$(PROGRAMS)))) \
 		$(DESTDIR)$(UNITDIR)/sluice.service $(DESTDIR)$(UNITDIR)/sluice-exporter.service \
 		$(DESTDIR)$(PREFIX)/share/man/man8/sluice-exporter.8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice \
+		$(addprefix $(DESTDIR)$(PREFIX)/share/bash-completion/completions/,sluicectl sluice-exporter sluice-bench) \
+		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sluice $(DESTDIR)$(PREFIX)/share/man/man8/sluicectl.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man8/sluice.8 $(DESTDIR)$(PREFIX)/share/man/man5/sluice.yaml.5
 
 clean:

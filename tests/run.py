@@ -213,6 +213,11 @@ def suite_exporter():
     return pytest_suite(["tests/exporter"], env={"SLUICE_BIN": f"{BUILD}/sluice"}, extra=["-n", "2", "--dist", "loadfile"])
 
 
+def suite_ctl():
+    """sluicectl against a live sluice: every verb in both lanes, top in a terminal, the completions in their shells."""
+    return pytest_suite(["tests/ctl"], env={"SLUICE_BIN": f"{BUILD}/sluice"}, extra=["-n", "3"])
+
+
 def suite_docs():
     return pytest_suite(["tests/docs"], env={"SLUICE_BIN": f"{BUILD}/sluice"})
 
@@ -225,6 +230,7 @@ SUITES = {
     "lane": suite_lane,
     "splice": suite_splice,
     "browser": suite_browser,
+    "ctl": suite_ctl,
     "bench": suite_bench,
     "failover": suite_failover,
     "exporter": suite_exporter,

@@ -30,7 +30,7 @@ def test_every_end_and_reason_is_explained():
             assert f"`{word}`" in text, f"{word} ({path}) is not in docs/OPERATIONS.md"
 
 
-@pytest.mark.parametrize("script", ["tools/lint/config_doc.py", "tools/lint/cli_doc.py", "tools/lint/metrics_doc.py"])
+@pytest.mark.parametrize("script", ["tools/lint/config_doc.py", "tools/lint/cli_doc.py", "tools/lint/ctl_doc.py", "tools/lint/metrics_doc.py"])
 def test_doc_scripts(script):
     p = subprocess.run(["/usr/bin/python3", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert p.returncode == 0, p.stdout + p.stderr

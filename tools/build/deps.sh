@@ -8,7 +8,7 @@ build="gcc make pkg-config clang llvm libelf-dev zlib1g-dev libbpf-dev bpftool
  libcyaml-dev libyaml-dev libc-ares-dev libjansson-dev libcap-ng-dev libseccomp-dev libsystemd-dev
  libssl-dev libnghttp2-dev libmicrohttpd-dev libcurl4-openssl-dev libncurses-dev
  libcmocka-dev curl ca-certificates procps iproute2"
-test="nghttp2-client python3 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-h2 python3-selenium python3-uvicorn
+test="nghttp2-client python3 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-pyte zsh python3-h2 python3-selenium python3-uvicorn
  python3-websockets python3-yaml chromium chromium-driver nginx-light valgrind libclang-rt-14-dev clang-format clang-tidy
  haproxy caddy h2o prometheus
  keepalived

@@ -155,6 +155,13 @@ const struct column columns[] = {
 };
 const size_t ncolumns = ARRAY_LEN(columns);
 
+void columns_say(FILE *to)
+{
+	fputs("\ncolumns:\n", to);
+	for (size_t i = 0; i < ncolumns; i++)
+		fprintf(to, "  %-22s %s\n", columns[i].name, columns[i].about);
+}
+
 const struct column *column_find(const char *name, size_t n)
 {
 	for (size_t i = 0; i < ncolumns; i++)

@@ -32,6 +32,8 @@ struct column {
 extern const struct column columns[];
 extern const size_t ncolumns;
 
+/* All of them, one a line, for help. */
+void columns_say(FILE *to);
 /* NULL: there is none. */
 const struct column *column_find(const char *name, size_t n);
 /* The cell as a table shows it. Returns `out`. */

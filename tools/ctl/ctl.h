@@ -32,6 +32,7 @@ struct verb {
 	int (*run)(struct ctl *c, char **words);
 	int min, max; /* how many words; max -1: any number */
 	struct flag flags[CTL_MAX_FLAGS];
+	void (*more)(FILE *to); /* what its help tells behind the flags; NULL: nothing */
 };
 
 /* The command line, and where results go. */

@@ -34,6 +34,8 @@ static void say_verb(FILE *to, const struct verb *v)
 	fprintf(to, "usage: sluicectl %s%s%s\n\n%s\n\n", v->name, *v->words ? " " : "", v->words, v->about);
 	say_flags(to, v->flags);
 	say_flags(to, common_flags);
+	if (v->more)
+		v->more(to);
 }
 
 int main(int argc, char **argv)

@@ -21,9 +21,8 @@ static const struct column *column_named(const struct ctl *c, const char *name, 
 
 	if (col)
 		return col;
-	ctl_misuse(c, "there is no column '%.*s'; there are:", (int)n, name);
-	for (size_t i = 0; i < ncolumns; i++)
-		fprintf(stderr, "  %-10s %s\n", columns[i].name, columns[i].about);
+	ctl_misuse(c, "there is no column '%.*s'", (int)n, name);
+	columns_say(stderr);
 	return NULL;
 }
 
