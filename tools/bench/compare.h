@@ -52,6 +52,7 @@ enum metric {
 	METRIC_MEMORY_SLAB,    /* bytes, of the whole kernel, above what it was without streams */
 	METRIC_MEMORY_SOCKETS, /* likewise */
 	METRIC_IDLE_USER,      /* bytes per stream: of the contender's processes */
+	METRIC_IDLE_RESIDENT,  /* the same as resident set size */
 	METRIC_IDLE_SLAB,      /* of the whole kernel */
 	METRIC_IDLE_SOCKETS,   /* likewise, queued data */
 	METRIC_IDLE_CPU,       /* us of the contender's CPU per stream and second */

@@ -34,6 +34,7 @@ const struct metric_row metric_rows[METRICS] = {
 	[METRIC_MEMORY_SLAB] = {"memory_slab", "bytes"},
 	[METRIC_MEMORY_SOCKETS] = {"memory_sockets", "bytes"},
 	[METRIC_IDLE_USER] = {"idle_user", "bytes/stream"},
+	[METRIC_IDLE_RESIDENT] = {"idle_resident", "bytes/stream"},
 	[METRIC_IDLE_SLAB] = {"idle_slab", "bytes/stream"},
 	[METRIC_IDLE_SOCKETS] = {"idle_sockets", "bytes/stream"},
 	[METRIC_IDLE_CPU] = {"idle_cpu", "us/s/stream"},

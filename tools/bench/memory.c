@@ -43,7 +43,7 @@ int memory_parse_sockstat(const char *text, uint64_t *ret_pages)
 	return 0;
 }
 
-static uint64_t pss_of(pid_t pid)
+static void add_process(struct memory_sample *s, pid_t pid)
 {
 	_cleanup_(cleanup_file) FILE *f = NULL;
 	char path[64], line[128];
@@ -53,29 +53,29 @@ static uint64_t pss_of(pid_t pid)
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "Pss: %llu kB", &kib) == 1)
-			return kib * 1024;
-	return 0;
+			s->user += kib * 1024;
+		else if (sscanf(line, "Rss: %llu kB", &kib) == 1)
+			s->resident += kib * 1024;
 }
 
-static uint64_t tree_of(pid_t pid, int depth)
+static void add_tree(struct memory_sample *s, pid_t pid, int depth)
 {
 	_cleanup_(cleanup_file) FILE *f = NULL;
-	uint64_t sum = pss_of(pid);
 	char path[80];
 	int child;
 
+	add_process(s, pid);
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	f = depth < DEPTH_MAX ? fopen(path, "re") : NULL;
 	while (f && fscanf(f, "%d", &child) == 1)
-		sum += tree_of(child, depth + 1);
-	return sum;
+		add_tree(s, child, depth + 1);
 }
 
 int memory_sample_take(struct memory_sample *ret, pid_t root)
 {
 	_cleanup_(cleanup_file) FILE *slab = fopen("/proc/slabinfo", "re");
 	_cleanup_(cleanup_file) FILE *sockstat = fopen("/proc/net/sockstat", "re");
-	struct memory_sample s = {.user = root ? tree_of(root, 0) : 0};
+	struct memory_sample s = {0};
 	char text[1024];
 	uint64_t pages;
 	size_t n = sockstat ? fread(text, 1, sizeof(text) - 1, sockstat) : 0;
@@ -85,6 +85,8 @@ int memory_sample_take(struct memory_sample *ret, pid_t root)
 	err = memory_parse_sockstat(text, &pages);
 	if (err)
 		return err;
+	if (root)
+		add_tree(&s, root, 0);
 	s.sockets = pages * (uint64_t)sysconf(_SC_PAGESIZE);
 	while (slab && fgets(text, sizeof(text), slab))
 		memory_add_slab(text, &s.slab);

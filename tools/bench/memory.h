@@ -8,7 +8,8 @@
 #include <sys/types.h>
 
 struct memory_sample {
-	uint64_t user; /* bytes: proportional set size (PSS) of a process and all below it */
+	uint64_t user;	   /* bytes: proportional set size (PSS) of a process and all below it */
+	uint64_t resident; /* bytes: resident set size of the same, what they share counted in each */
 	uint64_t slab; /* bytes in slab objects in use: sockets, files, epoll entries, packet heads. Caches of
 			  file systems are left out: other work fills them. */
 	uint64_t sockets; /* bytes that TCP charges for queued data (sockstat's `mem`) */

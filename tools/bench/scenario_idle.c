@@ -5,8 +5,9 @@
 #include "scenario.h"
 
 static const struct scenario_column columns[] = {{"user B", METRIC_IDLE_USER, false},
-	{"slab B", METRIC_IDLE_SLAB, false}, {"slab-none", METRIC_IDLE_SLAB, true},
-	{"sockets B", METRIC_IDLE_SOCKETS, false}, {"CPU us/s", METRIC_IDLE_CPU, false}};
+	{"resident B", METRIC_IDLE_RESIDENT, false}, {"slab B", METRIC_IDLE_SLAB, false},
+	{"slab-none", METRIC_IDLE_SLAB, true}, {"sockets B", METRIC_IDLE_SOCKETS, false},
+	{"CPU us/s", METRIC_IDLE_CPU, false}};
 
 static int run(struct stage *s, struct run *ret)
 {
@@ -33,6 +34,7 @@ static int run(struct stage *s, struct run *ret)
 		return err;
 	stage_fill_cores(v, &cpu, cmp->seconds);
 	v[METRIC_IDLE_USER] = ((double)after.user - (double)before.user) / n;
+	v[METRIC_IDLE_RESIDENT] = ((double)after.resident - (double)before.resident) / n;
 	v[METRIC_IDLE_SLAB] = ((double)after.slab - (double)before.slab) / n;
 	v[METRIC_IDLE_SOCKETS] = ((double)after.sockets - (double)before.sockets) / n;
 	v[METRIC_IDLE_CPU] = (double)cpu.ns[CPU_CONTENDER] / 1e3 / cmp->seconds / n;

@@ -51,6 +51,8 @@ static void test_own_memory_is_found(void **state)
 	memset(p, 1, size);
 	assert_int_equal(memory_sample_take(&after, getpid()), 0);
 	assert_in_range(after.user - before.user, size - 65536, size + (1 << 20));
+	assert_in_range(after.resident - before.resident, size - 65536, size + (1 << 20));
+	assert_true(after.resident >= after.user);
 	munmap(p, size);
 	assert_int_equal(memory_sample_take(&after, 0), 0);
 	assert_int_equal(after.user, 0);
