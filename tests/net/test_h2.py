@@ -118,6 +118,25 @@ def test_a_stalled_stream_stalls_no_other(rig, tls):
 
 
 @BOTH
+def test_what_came_while_the_client_read_nothing(rig, tls):
+    """The relay reads no frames while its own wait in a full socket; those that it left are read behind them."""
+    origin = rig.origin()
+    client = h2_connect(rig, h2_relay(rig, origin, tls, route={"heartbeat": "off"}), settings=[(INITIAL_WINDOW_SIZE, 1 << 28)])
+    s, up = opened(client, origin)
+    sent, block = 0, chunk(b"data: " + b"b" * 8000 + b"\n\n")
+    quiet = time.monotonic() + 0.3
+    while time.monotonic() < quiet:
+        n = up.send_some(block * 8)
+        sent += n
+        if n:
+            quiet = time.monotonic() + 0.3
+    client.ping()
+    time.sleep(0.1)
+    client.wait(lambda: client.pongs == 1, "the answer to a ping")
+    assert len(s.body) > 100_000
+
+
+@BOTH
 def test_connection_window(rig, tls):
     """E9: nothing goes without it, all goes on with it."""
     origin = rig.origin()

@@ -246,9 +246,13 @@ static void on_flush(struct task *t)
 		if (!conn->ending)
 			broken(conn);
 		client_close(conn->client, CLIENT_LINGER);
-	} else if (done > 0 && list_empty(&conn->slots)) {
-		rest(conn);
+		return;
 	}
+	/* Reading stopped while frames waited, and what came meanwhile makes no other edge. */
+	if (done > 0 && conn->client->wire.readable && !conn->ending)
+		task_next_turn(conn->client->env->loop, &conn->client->again);
+	if (done > 0 && list_empty(&conn->slots))
+		rest(conn);
 }
 
 /* ---- bytes in */
