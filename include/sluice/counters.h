@@ -82,15 +82,15 @@ struct sluice_server {
 	char address[96];
 };
 
-/* A certificate in use (map `certs`); the master writes it. `name` empty: the row is free. */
+/* A certificate of a listener (map `certs`); the master writes it. `file` empty: the row is free. `turn` as
+ * above. */
 #define SLUICE_MAX_CERTS 64
 struct sluice_cert {
-	__u64 not_after;  /* seconds since 1970 */
-	__u64 not_before; /* the same */
+	__u64 not_after; /* seconds since 1970 */
 	__u32 turn;
 	__u32 reserved0;
-	char listener[40]; /* its address, as configured; or "upstream NAME" */
-	char name[64];	   /* the first name that it is for */
+	char file[112];	 /* as configured, or "self-signed"; cut to fit */
+	char names[128]; /* that it is for, cut to fit */
 };
 
 _Static_assert(SLUICE_END_BY_COUNT <= 16 && SLUICE_REJECT_COUNT <= 8, "counters: room for every word");
@@ -98,6 +98,6 @@ _Static_assert(SLUICE_TLS_FAIL_COUNT <= 16 && SLUICE_H2_CODE_COUNT <= 16 && SLUI
 	"counters: room for every word");
 _Static_assert(sizeof(struct sluice_counters) % 64 == 0, "sluice_counters: rows do not share cache lines");
 _Static_assert(sizeof(struct sluice_server) == 192, "sluice_server: size");
-_Static_assert(sizeof(struct sluice_cert) == 128, "sluice_cert: size");
+_Static_assert(sizeof(struct sluice_cert) == 256, "sluice_cert: size");
 
 #endif

@@ -203,7 +203,7 @@ def test_hostile_text_stays_in_its_label(rig):
         assert len(tops) == 200 and sum(v for _, v in tops) == sum(range(1, 201))
         routes = {l["route"] for l, _ in page.all("sluice_event_streams")}
         assert {'a"b', "back\\slash", "two\nlines", "\\xff\\xfe junk", "café", "tab\\x09bell\\x07", "} 1\nsluice_up 0"} <= routes
-        assert page.all("sluice_certificate_expiry_timestamp_seconds") == [({"listener": 'a"b', "name": "two\nlines"}, 1900000000)]
+        assert page.all("sluice_certificate_expiry_timestamp_seconds") == [({"file": 'a"b', "names": "two\nlines"}, 1900000000)]
         assert page.all("sluice_upstream_server_up") == [({"upstream": "} 1\nsluice_up 0", "server": "\\xff\\xfe junk"}, 0)]
         series = [(n, tuple(sorted(l.items()))) for n, l, _ in page.samples]
         assert len(series) == len(set(series)), "no series twice"

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import subprocess
 import time
 
 import pytest
 import yaml
-from kit import check_metrics, exporter, families
+from kit import Exporter, check_metrics, exporter, families
+from lib.origin import answer
 from lib.proc import wait_for
 from lib.wire import chunk, connect, event_request, request
 
@@ -247,3 +249,60 @@ def test_tls_and_h2_rows_are_there(rig):
                          ("sluice_requests_rejected_total", {"reason": "fds"}), ("sluice_requests_refused_total", {"rule": "cl_and_te"})):
         assert page.get(name, **labels) == 0, name
     assert connect(relay.addr)
+
+
+def curl(relay, *args):
+    out = subprocess.run(["curl", "-sk", "-m", "5", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", *args, f"https://127.0.0.1:{relay.addr[1]}/x"],
+                         stdout=subprocess.PIPE, timeout=10, text=True)
+    return out.stdout
+
+
+def test_tls_and_h2(rig):
+    """Handshakes, versions and streams of real clients, and the certificate's end."""
+    origin = rig.origin(answer())
+    relay = rig.proxy(origin, "--tls-self-signed")
+    e = rig._keep(Exporter("--admin", relay.admin_path))
+    ((labels, ends),) = e.page().all("sluice_certificate_expiry_timestamp_seconds")
+    assert labels["file"] == "self-signed" and "localhost" in labels["names"] and 29 * 86400 < ends - time.time() < 31 * 86400
+    assert curl(relay, "--http1.1") == "1.1 200" and curl(relay, "--http2") == "2 200"
+    page = e.until("sluice_tls_handshakes_total", 2, side="client")
+    assert page.get("sluice_h2_connections_total") == 1 and page.get("sluice_h2_streams_total") == 1
+    assert page.get("sluice_tls_client_handshake_failures_total") == 0
+    e.until("sluice_h2_connections", 0)
+    wire = rig.connect(relay.addr)
+    wire.send(b"GET / HTTP/1.1\r\nHost: plain\r\n\r\n")
+    wire.wait_end()
+    page = e.until("sluice_tls_client_handshake_failures_total", 1)
+    assert page.get("sluice_tls_client_handshake_failures_total", reason="not_tls") == 1
+    assert curl(relay, "--tls-max", "1.1") == "0 000"
+    page = e.until("sluice_tls_client_handshake_failures_total", 2)
+    check_metrics(page.text)
+
+
+def test_certificates_follow_a_reload(rig):
+    """Two files, one of them shared by two listeners; then only one."""
+    origin = rig.origin()
+    conf = rig.config(origin, workers=1)
+    directory = os.path.dirname(conf["admin"])
+    for name, days in (("a", 10), ("b", 200)):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days),
+                        "-keyout", f"{directory}/{name}.key", "-out", f"{directory}/{name}.pem", "-subj", f"/CN={name}.test",
+                        "-addext", f"subjectAltName=DNS:{name}.test"], check=True, stderr=subprocess.DEVNULL, timeout=20)
+
+    def listener(name):
+        return {"listen": "127.0.0.1:0", "tls": {"certificates": [{"certificate": f"{directory}/{name}.pem", "key": f"{directory}/{name}.key"}]}}
+
+    conf["listeners"] = [listener("a"), listener("a"), listener("b")]
+    relay = rig.run(conf)
+    e = exporter(rig, relay)
+    page = e.until("sluice_up", 1)
+    found = {l["names"]: (l["file"], v - time.time()) for l, v in page.all("sluice_certificate_expiry_timestamp_seconds")}
+    assert set(found) == {"a.test", "b.test"} and len(page.all("sluice_certificate_expiry_timestamp_seconds")) == 2
+    assert found["a.test"][0] == f"{directory}/a.pem"[:111] and 9 * 86400 < found["a.test"][1] < 11 * 86400 and found["b.test"][1] > 199 * 86400
+    conf["listeners"] = [listener("b")]
+    with open(relay.config_path, "w", encoding="utf-8") as f:
+        yaml.safe_dump(conf, f)
+    relay.send_signal(signal.SIGHUP)
+    page = e.until("sluice_config_reloads_total", 1, result="ok")
+    page = e.page()
+    assert [l["names"] for l, _ in page.all("sluice_certificate_expiry_timestamp_seconds")] == ["b.test"]

@@ -93,7 +93,7 @@ void certs_write(const struct sluice_cert *rows, uint32_t count, struct text *t)
 
 		memcpy(&c, &rows[i], sizeof(c));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (!(turn & 1) && __atomic_load_n(&rows[i].turn, __ATOMIC_RELAXED) == turn && c.name[0])
-			family_sample(t, FAMILY_CERT, (double)c.not_after, c.listener, c.name);
+		if (!(turn & 1) && __atomic_load_n(&rows[i].turn, __ATOMIC_RELAXED) == turn && c.file[0])
+			family_sample(t, FAMILY_CERT, (double)c.not_after, c.file, c.names);
 	}
 }

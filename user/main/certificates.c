@@ -57,6 +57,39 @@ int certificates_load(const struct settings *s, struct tls_material **ret, char 
 	return err;
 }
 
+static void row_set(struct sluice_cert *row, const struct tls_certificate_info *info)
+{
+	__atomic_store_n(&row->turn, row->turn + 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	row->not_after = info ? (uint64_t)MAX(info->not_after, (int64_t)0) : 0;
+	snprintf(row->file, sizeof(row->file), "%s", info ? info->file : "");
+	snprintf(row->names, sizeof(row->names), "%s", info ? info->names : "");
+	__atomic_store_n(&row->turn, row->turn + 1, __ATOMIC_RELEASE);
+}
+
+/* Several listeners may use one file. */
+static bool is_shown(const struct sluice_cert *rows, size_t n, const struct tls_certificate_info *info)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(rows[i].file, info->file, sizeof(rows[i].file) - 1) == 0 &&
+			strncmp(rows[i].names, info->names, sizeof(rows[i].names) - 1) == 0)
+			return true;
+	return false;
+}
+
+void certificates_show(struct master *m)
+{
+	struct tls_certificate_info info;
+	size_t n = 0;
+
+	for (size_t i = 0; i < tls_material_certificates(m->material) && n < SLUICE_MAX_CERTS; i++)
+		if (tls_material_certificate(m->material, m->settings, i, &info) == 0 &&
+			!is_shown(m->certs, n, &info))
+			row_set(&m->certs[n++], &info);
+	for (; n < SLUICE_MAX_CERTS && m->certs[n].file[0]; n++)
+		row_set(&m->certs[n], NULL);
+}
+
 static void on_ticket_timer(struct timer *t)
 {
 	struct master *m = container_of(t, struct master, ticket_timer);
@@ -98,6 +131,7 @@ int certificates_start(struct master *m)
 
 	if (err)
 		return err;
+	certificates_show(m);
 	start_ktls(m->settings);
 	timer_init(&m->ticket_timer, on_ticket_timer);
 	timer_in(m->loop, &m->ticket_timer, m->settings->ticket_rotation_ms);

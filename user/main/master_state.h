@@ -77,6 +77,8 @@ void listeners_close(struct master *m);
  * gets the first mistake. */
 must_check int certificates_load(
 	const struct settings *s, struct tls_material **ret, char *why, size_t why_size);
+/* The listeners' certificates for readers of the map `certs`. */
+void certificates_show(struct master *m);
 /* Ticket keys, and the timer that renews them; the settings' interval counts from each renewal. */
 must_check int certificates_start(struct master *m);
 /* One line per line of `lines`, as an error; the first one goes to `why` if that is empty. */

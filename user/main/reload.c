@@ -170,6 +170,7 @@ static int reload(struct master *m, char *why, size_t why_size)
 	m->settings = next;
 	tls_material_free(m->material);
 	m->material = take_ptr(material);
+	certificates_show(m);
 	log_set_level(next->log_level);
 	tell_workers(m, config_fd, certs_fd);
 	log_info("reloaded %s", m->config);

@@ -86,8 +86,8 @@ int main(int argc, char **argv)
 
 		snprintf(s->upstream, sizeof(s->upstream), "%s", hostile[7]);
 		snprintf(s->address, sizeof(s->address), "%s", hostile[3]);
-		snprintf(c->listener, sizeof(c->listener), "%s", hostile[0]);
-		snprintf(c->name, sizeof(c->name), "%s", hostile[2]);
+		snprintf(c->file, sizeof(c->file), "%s", hostile[0]);
+		snprintf(c->names, sizeof(c->names), "%s", hostile[2]);
 		c->not_after = 1900000000;
 	}
 	table = (struct slot_table){.records = ctl, .count = slots};
