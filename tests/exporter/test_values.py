@@ -274,8 +274,9 @@ def test_tls_and_h2(rig):
     wire.wait_end()
     page = e.until("sluice_tls_client_handshake_failures_total", 1)
     assert page.get("sluice_tls_client_handshake_failures_total", reason="not_tls") == 1
-    assert curl(relay, "--tls-max", "1.1") == "0 000"
+    assert curl(relay, "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0").endswith("000")
     page = e.until("sluice_tls_client_handshake_failures_total", 2)
+    assert page.get("sluice_tls_client_handshake_failures_total", reason="version") == 1
     check_metrics(page.text)
 
 
@@ -306,3 +307,28 @@ def test_certificates_follow_a_reload(rig):
     page = e.until("sluice_config_reloads_total", 1, result="ok")
     page = e.page()
     assert [l["names"] for l, _ in page.all("sluice_certificate_expiry_timestamp_seconds")] == ["b.test"]
+
+
+def test_tls_towards_servers(rig):
+    """Another relay with a certificate that nobody knows stands in for a server."""
+    origin = rig.origin(answer())
+    server = rig.proxy(origin, "--tls-self-signed")
+    conf = rig.config(f"127.0.0.1:{server.addr[1]}", workers=1)
+    conf["upstreams"][0]["tls"] = {"verify": False}
+    relay = rig.run(conf)
+    e = exporter(rig, relay)
+    assert b" 200 " in relay.get(request())[0].raw
+    page = e.until("sluice_tls_handshakes_total", 1, side="upstream")
+    assert page.get("sluice_tls_upstream_handshake_failures_total") == 0 and page.get("sluice_tls_handshakes_total", side="client") == 0
+    conf = rig.config(f"127.0.0.1:{server.addr[1]}", workers=1)
+    conf["upstreams"][0]["tls"] = {"verify": True}
+    relay = rig.run(conf)
+    e = exporter(rig, relay)
+    assert b" 503 " in relay.get(request())[0].raw
+    page = e.page()
+    tries = page.get("sluice_tls_upstream_handshake_failures_total")
+    assert tries >= 1 and page.get("sluice_tls_upstream_handshake_failures_total", reason="certificate") == tries
+    assert page.get("sluice_tls_handshakes_total", side="upstream") == 0
+    # the server is told by an alert
+    seen = rig._keep(Exporter("--admin", server.admin_path)).until("sluice_tls_client_handshake_failures_total", tries)
+    assert seen.get("sluice_tls_client_handshake_failures_total", reason="peer_alert") == tries

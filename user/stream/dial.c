@@ -159,17 +159,26 @@ static int begin_tls(struct stream *s)
 }
 
 /* A certificate that is not trusted is a fault of the configuration, and nobody else would tell of it. */
-static void warn_tls(struct stream *s)
+static void tls_failed(struct stream *s, enum sluice_tls_fail why)
 {
 	struct route_state *state = &s->gen->routes[s->route - s->gen->settings->routes];
 	uint64_t now = loop_now_ms(s->env->loop);
 
-	s->env->totals->tls_connect_failed[SLUICE_TLS_FAIL_OTHER]++;
+	s->env->totals->tls_connect_failed[why]++;
 	if (state->tls_warned_ms && now < state->tls_warned_ms + WARN_EVERY_MS)
 		return;
 	state->tls_warned_ms = now;
 	log_warn("route %s: TLS to server %s of upstream %s failed: %s", s->route->name,
 		server_address(s->lease.server), s->ctl->upstream_name, tls_why(s->up.tls));
+}
+
+static void count_tls(struct stream *s)
+{
+	struct tls_info info;
+
+	tls_info(s->up.tls, &info);
+	s->env->totals->tls_connected++;
+	s->env->totals->tls_connect_resumed += info.resumed;
 }
 
 void dial_on_upstream(struct stream *s);
@@ -193,10 +202,12 @@ void dial_on_upstream(struct stream *s)
 	if (err == -EAGAIN && !s->up.dead)
 		return;
 	if (err) {
-		warn_tls(s);
+		tls_failed(s, err == -EAGAIN ? SLUICE_TLS_FAIL_CLOSED : tls_failure(s->up.tls));
 		dial_failed(s, "tls");
 		return;
 	}
+	if (s->up.tls)
+		count_tls(s);
 	send_begin(s);
 	/* What came together with the connection makes no other edge. */
 	s->up.readable |= s->up.tls != NULL;
@@ -211,5 +222,7 @@ void dial_on_timeout(struct stream *s)
 			s, 503, SLUICE_BY_TIMEOUT, s->waiting ? "no_server_in_time" : "connect_timeout");
 		return;
 	}
+	if (s->up.tls)
+		s->env->totals->tls_connect_failed[SLUICE_TLS_FAIL_TIMEOUT]++;
 	dial_failed(s, "connect_timeout");
 }

@@ -73,9 +73,14 @@ bool client_secure(struct client *c)
 	err = err > 0 ? tls_handshake(c->wire.tls) : -EPROTO;
 	if (err == -EAGAIN && !c->wire.dead)
 		return false;
-	if (err) {
+	if (err && c->proxy_header) {
 		failed(c, err == -ECONNRESET ? SLUICE_TLS_FAIL_CLOSED : SLUICE_TLS_FAIL_OTHER,
-			c->proxy_header ? "no PROXY protocol header in front of it" : tls_why(c->wire.tls));
+			"no PROXY protocol header in front of it");
+		return false;
+	}
+	if (err) {
+		failed(c, err == -EAGAIN ? SLUICE_TLS_FAIL_CLOSED : tls_failure(c->wire.tls),
+			tls_why(c->wire.tls));
 		return false;
 	}
 	agreed(c);

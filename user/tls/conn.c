@@ -123,11 +123,18 @@ const char *tls_why(const struct tls_conn *c)
 	return c->why ? c->why : "no failure";
 }
 
+enum sluice_tls_fail tls_failure(const struct tls_conn *c)
+{
+	return c->failure;
+}
+
 static void say_tls_error(struct tls_conn *c)
 {
 	long verify = SSL_get_verify_result(c->ssl);
+	unsigned long error = ERR_peek_error();
 	const char *reason = openssl_reason();
 
+	c->failure = failure_of(error, verify);
 	if (verify != X509_V_OK && !c->done)
 		say(c, "certificate verify failed: %s", X509_verify_cert_error_string(verify));
 	else
@@ -147,13 +154,16 @@ static int fail(struct tls_conn *c, int n)
 		return 0;
 	}
 	c->failed = true;
+	c->failure = SLUICE_TLS_FAIL_OTHER;
 	if (c->io.stop) {
 		err = -EPROTO;
 	} else if (c->io.eof) { /* before the error of the alert that cannot be sent any more */
 		say(c, c->done ? "the connection ended without close_notify" : "the peer has gone");
+		c->failure = SLUICE_TLS_FAIL_CLOSED;
 		err = -ECONNRESET;
 	} else if (c->io.error) {
 		say(c, "%s", strerror(c->io.error));
+		c->failure = SLUICE_TLS_FAIL_CLOSED;
 		err = -c->io.error;
 	} else if (ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE) {
 		say(c, "out of memory");
@@ -192,6 +202,7 @@ int tls_handshake(struct tls_conn *c)
 	if (!err) {
 		c->failed = true;
 		say(c, "the peer closed during the handshake");
+		c->failure = SLUICE_TLS_FAIL_CLOSED;
 		err = -ECONNRESET;
 	}
 	return err;

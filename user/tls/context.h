@@ -2,6 +2,7 @@
 #ifndef SLUICE_TLS_CONTEXT_H
 #define SLUICE_TLS_CONTEXT_H
 
+#include "sluice/counters.h"
 #include "tls/material.h"
 #include <openssl/ssl.h>
 
@@ -90,6 +91,9 @@ struct tls_io {
 };
 BIO *io_bio_new(struct tls_io *io);
 
+/* ---- failure.c: `error` of OpenSSL's queue, and the verdict on the peer's certificate */
+enum sluice_tls_fail failure_of(unsigned long error, long verify);
+
 /* ---- conn.c */
 struct tls_conn {
 	SSL *ssl;
@@ -105,6 +109,7 @@ struct tls_conn {
 	char *host; /* a client's: whose session it is */
 	char *why_text;
 	const char *why;
+	enum sluice_tls_fail failure; /* with `why`, of a handshake */
 	char *subject;
 };
 

@@ -6,6 +6,7 @@
 #define SLUICE_TLS_TLS_H
 
 #include "conf/settings.h"
+#include "sluice/counters.h"
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -89,6 +90,8 @@ must_check int tls_handshake(struct tls_conn *c);
 /* Of the last failure, for the log: "no shared cipher", "certificate verify failed: certificate has expired".
  * Never NULL; static or owned by `c`. */
 const char *tls_why(const struct tls_conn *c);
+/* Of a handshake that failed, for counting. */
+enum sluice_tls_fail tls_failure(const struct tls_conn *c);
 
 /* > 0; 0: close_notify came; -EAGAIN; -ECONNRESET: the connection ended without close_notify (truncation) or
  * was reset; another negative errno. */
