@@ -188,7 +188,7 @@ def test_its_process_has_nothing_and_is_replaced(rig, status):
     assert shared and not [x for x in shared if x.split()[1].startswith("rw") and "sluice-state" in x]
     status.readers.open("chat.example")
     status.expect_deaths = True
-    os.kill(first, signal.SIGSEGV)
+    os.kill(first, signal.SIGKILL)
     second = wait_for(lambda: (p := pid()) and p != first and p, 5, why="its successor")
     conn, r = events(status)
     assert r.status == 200 and b'"streams":1' in r.fp.read1(65536) + r.fp.read1(65536) and second

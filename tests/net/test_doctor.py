@@ -139,6 +139,16 @@ def test_a_chain_through_sluice_is_healthy(shared, ticker):
     assert chain["events"] >= 25 and chain["head_ms"] < 500 and chain["end"] == "open"
 
 
+def test_http2_over_tls(shared, ticker):
+    """ALPN brings HTTP/2, which the advice of an https stream without it is about; an unknown authority is no finding."""
+    relay = shared.proxy(ticker.url, "--tls-self-signed")
+    url = relay.url.replace("http:", "https:")
+    v = look(url, "--insecure", direct=ticker)
+    assert v.status == 0 and not v.json["findings"] and v.json["looks"]["chain"]["http"] == 20
+    p = run(url + "/events", "--seconds", "1")
+    assert p.returncode == 2 and "certificate" in p.stderr
+
+
 def test_nginx_default_holds_head_and_events(shared, ticker):
     """Events of 130 bytes, 20 a second: a 4 KiB buffer takes about 1.6 s to fill."""
     v = look(shared.nginx(ticker).url, direct=ticker, seconds=6)

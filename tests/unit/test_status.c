@@ -30,6 +30,8 @@ static int begin(void **state)
 
 	(void)state;
 	memset(records, 0, sizeof(records));
+	for (size_t i = 0; i < SLOTS; i++)
+		records[i].turn = 2; /* was in use once */
 	memset(flows, 0, sizeof(flows));
 	memset(counters, 0, sizeof(counters));
 	return snapshot_init(&snapshot, &from);
@@ -47,6 +49,7 @@ static struct sluice_ctl *stream(uint32_t slot, const char *route, unsigned lane
 	struct sluice_ctl *c = &records[slot];
 
 	*c = (struct sluice_ctl){.id = slot + 1,
+		.turn = 2,
 		.lane = (uint8_t)lane,
 		.start_ns = NOW - 10 * NS_PER_S,
 		.last_in_ns = NOW - NS_PER_S / 2};
@@ -224,6 +227,21 @@ static void too_many_routes_are_others(void **state)
 	json_decref(json);
 }
 
+/* Two workers of fifty slots each; behind a slot that never was in use nothing is looked at. */
+static void unused_slots_are_not_looked_at(void **state)
+{
+	json_t *json;
+
+	(void)state;
+	for (uint32_t i = 0; i < SLOTS; i++)
+		stream(i, "a", SLUICE_LANE_COPY);
+	records[10] = (struct sluice_ctl){0};
+	records[60] = (struct sluice_ctl){.turn = 2};
+	json = take(NOW);
+	assert_int_equal(at(json, "streams"), 10 + 49);
+	json_decref(json);
+}
+
 static void odd_bytes_do_not_break_it(void **state)
 {
 	json_t *json;
@@ -275,6 +293,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lag_and_silence_are_distributed, begin, end),
 		cmocka_unit_test_setup_teardown(the_slowest_come_first_and_are_ten, begin, end),
 		cmocka_unit_test_setup_teardown(too_many_routes_are_others, begin, end),
+		cmocka_unit_test_setup_teardown(unused_slots_are_not_looked_at, begin, end),
 		cmocka_unit_test_setup_teardown(odd_bytes_do_not_break_it, begin, end),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(the_page_takes_its_nonce),

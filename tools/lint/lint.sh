@@ -63,7 +63,7 @@ else
 fi
 if command -v cppcheck >/dev/null; then
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability -j 2 \
-		--suppressions-list=tools/lint/cppcheck.txt -D_GNU_SOURCE -Iinclude -Iuser -Itools --std=c11 user tools/ctl tools/exporter || say "cppcheck"
+		--suppressions-list=tools/lint/cppcheck.txt -D_GNU_SOURCE -Iinclude -Iuser -Itools --std=c11 user tools/ctl tools/doctor tools/exporter || say "cppcheck"
 fi
 [ $bad = 0 ] && echo "lint: clean"
 exit $bad

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
 #define RESTART_MS 1000
 
@@ -27,7 +28,7 @@ static void keep_only(int fd)
 	close_range((unsigned)fd + 1, ~0U, 0);
 }
 
-static _Noreturn void run(const struct master *m)
+static _Noreturn void run(const struct master *m, pid_t master)
 {
 	struct status_params p = {
 		.fd = m->status_fd,
@@ -56,17 +57,19 @@ static _Noreturn void run(const struct master *m)
 		_exit(1);
 	/* Behind the change of user, which forgets it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != master)
+		_exit(0);
 	_exit(status_serve(&p) ? 1 : 0);
 }
 
 static int start(struct master *m)
 {
-	pid_t pid = fork();
+	pid_t master = getpid(), pid = fork();
 
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		run(m);
+		run(m, master);
 	m->status_pid = pid;
 	return 0;
 }
@@ -116,8 +119,9 @@ bool status_reap(struct master *m, pid_t pid)
 
 void status_close(struct master *m)
 {
-	if (m->status_pid)
-		kill(m->status_pid, SIGKILL);
+	/* Waited for, so that a successor of this daemon finds the address free. */
+	if (m->status_pid && !kill(m->status_pid, SIGKILL))
+		waitpid(m->status_pid, NULL, 0);
 	if (m->status_fd >= 0)
 		close(m->status_fd);
 	m->status_fd = -1;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define LANES 4
+#define TRIES 10 /* to see a stream whole while it changes */
 
 /* Bounds of the distributions: the last bucket is everything above. The page names them by these numbers. */
 static const uint64_t pending_bounds[] = {0, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10};
@@ -118,9 +119,27 @@ static void keep_slow(struct sums *t, const struct sluice_ctl *c, uint64_t event
 	t->slow[at] = (struct slow_stream){.c = *c, .events = events};
 }
 
-static void add(struct snapshot *s, struct sums *t, uint32_t slot, struct sluice_ctl *c)
+/* Both halves of a slot's stream as of one moment: its end adds the kernel's counts to the record, and a mix
+ * of before and after would count them twice or not at all. False: the slot is free, or in the middle of a
+ * change. */
+static bool read_slot(const struct snapshot *s, uint32_t slot, struct sluice_ctl *c, struct sluice_flow *f)
 {
-	const struct sluice_flow *f = s->from.flows ? &s->from.flows[slot] : NULL;
+	const struct sluice_ctl *record = &s->from.records[slot];
+
+	for (int i = 0; i < TRIES; i++) {
+		if (!record->id || !ctl_read(record, c))
+			return false;
+		*f = s->from.flows ? s->from.flows[slot] : (struct sluice_flow){0};
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&record->turn, __ATOMIC_RELAXED) == c->turn)
+			return true;
+	}
+	return false;
+}
+
+static void add(
+	struct snapshot *s, struct sums *t, uint32_t slot, struct sluice_ctl *c, const struct sluice_flow *f)
+{
 	struct snapshot_slot *b = &s->before[slot];
 	uint64_t events, bytes;
 	uint32_t pending;
@@ -130,8 +149,8 @@ static void add(struct snapshot *s, struct sums *t, uint32_t slot, struct sluice
 		t->kernel_events += f->events;
 		t->kernel_bytes += f->redirected;
 	}
-	/* What the kernel has in its hands is as of the last segment, and gone a moment later; a client that lags is
-	 * spilled to the copy lane, and shows itself by the relay's own. */
+	/* What the kernel has in its hands is as of the last segment, and gone a moment later; a client that
+	 * lags is spilled to the copy lane, and shows itself by the relay's own. */
 	pending = c->pending;
 	merge_flow(c, f, t->now_ns);
 	c->pending = pending;
@@ -157,13 +176,24 @@ static void add(struct snapshot *s, struct sums *t, uint32_t slot, struct sluice
 	keep_slow(t, c, events);
 }
 
+/* A worker takes its lowest free slot, so that behind the first that never was in use there is no other
+ * (observe/slots.c): memory that nobody has needed yet does not come into being by being looked at. */
 static void sum_up(struct snapshot *s, struct sums *t)
 {
+	struct slot_table table = {.count = s->from.slots};
 	struct sluice_ctl c;
+	struct sluice_flow f;
+	uint32_t first, n;
 
-	for (uint32_t i = 0; i < s->from.slots; i++)
-		if (s->from.records[i].id && ctl_read(&s->from.records[i], &c))
-			add(s, t, i, &c);
+	for (uint32_t w = 0; w < s->from.workers; w++) {
+		slots_range(&table, w, s->from.workers, &first, &n);
+		for (uint32_t i = first; i < first + n; i++) {
+			if (!s->from.records[i].id && !s->from.records[i].turn)
+				break;
+			if (read_slot(s, i, &c, &f))
+				add(s, t, i, &c, &f);
+		}
+	}
 }
 
 /* ---- writing it down */
