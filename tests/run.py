@@ -179,6 +179,7 @@ def suite_asan():
     c = suite_unit(ASAN, env=SANITIZERS)
     env = dict(SANITIZERS, SLUICE_BIN=f"{ASAN}/sluice")
     c.add(pytest_suite(["tests/net"], env=env, extra=["-n", "4"]))
+    c.add(pytest_suite(["tests/ctl"], env=env, extra=["-n", "3"]))
     return c
 
 

@@ -7,11 +7,13 @@
  *   totals           counters of all workers together
  *   workers          a list of {"worker", "pid", "restarts", "age_ms"}
  *   settings         the settings in force, with every default; and limits that are no settings
- *   lanes            {"splice", "why", "selftest_ok", "selftest_us", "selftest": [{"name", "ok", "us", "reason"}]}
+ *   lanes            {"splice", "why", "selftest_ok", "selftest_us", "selftest"}, the last a list of
+ *                    {"name", "ok", "us", "reason"}
  *   reload           {"ok": true} or {"ok": false, "error": "file:line: …"}
  *   drain            the same
  *   kill ID          the same
- *   lane ID copy     the same; the stream leaves the splice lane for good. What came of it shows in its record.
+ *   lane ID copy     the same; the stream leaves the splice lane for good. What came of it shows in its
+ *                    record.
  *   lane ID splice   the same; it may be spliced again
  *   log-level LEVEL  the same; without LEVEL, {"ok", "level"}
  */

@@ -2,11 +2,12 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 
 import pytest
-from ctlkit.run import CTL, ROOT, run_ctl
+from ctlkit.run import CTL, ROOT, Ctl, run_ctl
 from lib.proc import wait_for
 
 FIELDS = set(
@@ -236,8 +237,42 @@ def test_limits(live):
         fds = rows[f"worker {w['worker']}", "fds"]
         assert fds["used"] == len(os.listdir(f"/proc/{w['pid']}/fd")) and fds["value"] > 1000
     assert rows["client", "head_timeout"]["value"] == 10000 and rows["http1", "head"]["value"] == 65536
+    assert rows["http2", "window"]["value"] == 65536 and rows["http2", "window"]["unit"] == "bytes"
+    assert ("tls", "handshake_rate") in rows and ("http2", "max_streams") in rows
     assert ("upstream app " + live.origin.address, "max_connections") in rows
     assert "worker 0" in live.ctl("limits").out
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.parametrize("version, proto, reason", [("--http2", "h2+tls", "tls"), ("--http1.1", "h1.1+tls", "tls")])
+def test_tls_and_http2_streams(rig, version, proto, reason):
+    """Their socket is the connection's; they can be looked at and killed as others; TLS and h2 have limits of their own."""
+    origin = rig.origin()
+    relay = rig.proxy(origin, "--tls-self-signed", "--lane", "auto")
+    ctl = Ctl(relay)
+    url = f"https://127.0.0.1:{relay.addr[1]}/secure"
+    curl = subprocess.Popen(["curl", "-skN", version, url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        up = origin.accept()
+        up.request()
+        up.stream_head()
+        up.event("hello")
+        s = wait_for(lambda: [s for s in ctl.streams() if s["events"] == 1], 5)[0]
+        assert s["tls"] and s["http"] == (20 if proto == "h2+tls" else 11)
+        assert s["lane"] == "copy" and s["lane_reason"] == reason
+        assert s["tcp_state"] == "established" and s["unsent"] == 0 and s["srtt_us"] > 0
+        assert ctl("streams", "--columns", "proto,path").rows == [[proto, "/secure"]]
+        a = ctl("lane", s["id"], "copy")
+        assert "copy asked for" in a.out
+        assert f"stays on copy: {reason}" in ctl("lane", s["id"], "splice", status=1).err
+        rows = {(r["scope"], r["limit"]): r for r in ctl("limits", "--json").json}
+        assert ("listener 127.0.0.1:0 tls", "handshake_timeout") in rows
+        ctl("kill", s["id"])
+        wait_for(lambda: not ctl.streams(), 5, why="its end")
+        assert curl.wait(10) is not None
+    finally:
+        curl.kill()
+        curl.wait()
 
 
 def test_totals_and_workers(live):

@@ -70,6 +70,14 @@ static json_t *route_show(const struct settings *s, const struct route_settings 
 	return o;
 }
 
+static json_t *listener_show(const struct listener_settings *l)
+{
+	json_t *o = section_show(SECTION_listener, l);
+
+	json_object_set_new(o, "tls", l->tls ? section_show(SECTION_listener_tls, l->tls) : json_null());
+	return o;
+}
+
 static json_t *upstream_show(const struct upstream_settings *u)
 {
 	json_t *o = section_show(SECTION_upstream, u), *servers = json_array();
@@ -77,6 +85,7 @@ static json_t *upstream_show(const struct upstream_settings *u)
 	for (size_t i = 0; i < u->nservers; i++)
 		json_array_append_new(servers, section_show(SECTION_server, &u->servers[i]));
 	json_object_set_new(o, "servers", servers);
+	json_object_set_new(o, "tls", u->tls ? section_show(SECTION_upstream_tls, u->tls) : json_null());
 	json_object_set_new(
 		o, "health", u->health.on ? section_show(SECTION_health, &u->health) : json_null());
 	return o;
@@ -87,12 +96,13 @@ json_t *settings_show(const struct settings *s)
 	json_t *listeners = json_array(), *upstreams = json_array(), *routes = json_array();
 
 	for (size_t i = 0; i < s->nlisteners; i++)
-		json_array_append_new(listeners, section_show(SECTION_listener, &s->listeners[i]));
+		json_array_append_new(listeners, listener_show(&s->listeners[i]));
 	for (size_t i = 0; i < s->nupstreams; i++)
 		json_array_append_new(upstreams, upstream_show(&s->upstreams[i]));
 	for (size_t i = 0; i < s->nroutes; i++)
 		json_array_append_new(routes, route_show(s, &s->routes[i]));
-	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "top", section_show(SECTION_top, s), "log",
-		section_show(SECTION_log, s), "client", section_show(SECTION_client, s), "listeners",
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "top", section_show(SECTION_top, s), "log",
+		section_show(SECTION_log, s), "client", section_show(SECTION_client, s), "tls",
+		section_show(SECTION_tls, s), "http2", section_show(SECTION_http2, &s->http2), "listeners",
 		listeners, "upstreams", upstreams, "routes", routes);
 }

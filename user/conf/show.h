@@ -7,7 +7,7 @@
 #include "conf/settings.h"
 #include <jansson.h>
 
-/* {"top", "log", "client", "listeners": […], "upstreams": […], "routes": […]}: a new reference, NULL without
+/* {"top", "log", "client", "tls", "http2", "listeners": […], "upstreams": […], "routes": […]}: a new reference, NULL without
  * memory. */
 json_t *settings_show(const struct settings *s);
 
