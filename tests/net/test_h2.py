@@ -455,6 +455,7 @@ def test_slow_policies(rig, policy):
         if up.end or s.reset is not None:
             break
     if policy == "block":
+        s.until(2000)
         assert s.reset is None and len(s.body) == 2000
         return
     other.until(up2.event("goes on"))
@@ -485,6 +486,43 @@ def test_stalled_stream_is_cut(rig):
     up.wait_end()
     assert relay.wait_log(1, event="end")["ended_by"] in ("slow_client", "timeout")
     other.until(up2.event("goes on"))
+
+
+@BOTH
+def test_client_that_reads_nothing(rig, tls):
+    """E9: not a window but the socket is full. Memory is bounded, and after `stall` every stream of it goes."""
+    origin = rig.origin()
+    relay = h2_relay(rig, origin, tls, route={"heartbeat": "off", "timeouts": {"stall": "1500ms"}})
+    client = h2_connect(rig, relay, rcvbuf=4096, settings=[(INITIAL_WINDOW_SIZE, 1 << 30)])
+    pairs = [opened(client, origin, f"/{n}") for n in range(3)]
+    since = relay.rss_kib()
+    block, sent = chunk(b"data: " + b"b" * 8000 + b"\n\n") * 8, 0
+    stop = time.monotonic() + 1
+    while time.monotonic() < stop:
+        sent += sum(up.send_some(block) for _, up in pairs)
+        time.sleep(0.001)
+    assert grown(relay, since, 2048)
+    for _, up in pairs:
+        up.wait_end(5)
+    for n in range(3):
+        assert relay.wait_log(n + 1, event="end")["ended_by"] in ("slow_client", "timeout", "client")
+    other = h2_connect(rig, relay)
+    opened(other, origin)
+
+
+@BOTH
+def test_connection_window_that_never_opens(rig, tls):
+    """E9: after `stall` its streams are cut, and their upstreams told."""
+    origin = rig.origin()
+    relay = h2_relay(rig, origin, tls, route={"heartbeat": "off", "timeouts": {"stall": "400ms"}})
+    client = h2_connect(rig, relay, window=0)
+    pairs = [opened(client, origin, f"/{n}") for n in range(2)]
+    for _, up in pairs:
+        up.part(b"d" * 150000)  # more than the windows and what waits in front of them
+    for s, up in pairs:
+        assert s.over(5) is not None and not s.ended
+        up.wait_end(2)
+    assert client.alive()
 
 
 def test_priorities(shared_relay):

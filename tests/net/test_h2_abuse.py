@@ -232,7 +232,7 @@ def test_rapid_reset_100000(gate):
     """E1 as it was done: as fast as it goes, on new connections again and again; the relay is itself again within a second."""
     seen, sent = gate.requests(), 0
     storm = {}
-    stop = time.monotonic() + 8
+    stop = time.monotonic() + 30
     while sent < 100000 and time.monotonic() < stop:
         client = gate.connect()
         if not storm:

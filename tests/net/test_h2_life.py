@@ -99,6 +99,12 @@ def test_reload_touches_no_stream(rig, tls):
     assert not client.goaway
 
 
+def test_limits_in_force_are_told(rig):
+    relay = h2_relay(rig, rig.origin(), True, http2={"max_streams": 77, "resets_per_second": 33})
+    told = relay.admin("settings")["http2"]
+    assert told["max_streams"] == 77 and told["resets_per_second"] == 33 and told["memory_bytes"] == 2 << 20
+
+
 def test_operator_kills_one_stream(rig):
     origin = rig.origin()
     relay = h2_relay(rig, origin, True, route={"heartbeat": "off"})
