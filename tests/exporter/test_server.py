@@ -168,6 +168,33 @@ def test_the_daemons_restart_is_survived(rig, lane, how):
     assert e.ask("/readyz")[0] == 200
 
 
+@pytest.mark.parametrize("lane", ["copy", pytest.param("splice", marks=pytest.mark.skipif(os.geteuid() != 0, reason="the splice lane is loaded as root"))])
+def test_a_scrape_asks_nothing_of_the_daemon(rig, lane):
+    """Every process of it stands still, and the numbers come all the same; on the splice lane they go on."""
+    origin = rig.origin()
+    relay = rig.relay(origin, workers=1, lane=lane, max_streams=64, route={"heartbeat": "off"})
+    e = exporter(rig, relay)
+    _, body, up = rig.stream(relay, origin)
+    up.event("x")
+    body.until(b"x")
+    e.until("sluice_streams", 1, lane=lane)
+    e.until("sluice_events_total", 1)
+    pids = [relay.pid, *relay.workers()]
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        page = e.page()
+        assert page.get("sluice_up") == 1 and page.get("sluice_event_streams") == 1 and page.get("sluice_events_total") == 1
+        if lane == "splice":
+            up.event("y")
+            body.until(b"y")
+            page = e.page()
+            assert page.get("sluice_events_total", lane="splice") == 2 and page.get("sluice_event_gap_seconds_count") == 1
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
 def wait_pins_free(relay):
     """Workers of a killed master end by themselves; until then the instance's name is theirs."""
     stop = time.monotonic() + 10
