@@ -106,6 +106,17 @@ def test_memory_of_idle_streams(bench, tmp_path):
     assert sums and all(0.5 < s < 100 for s in sums), text
 
 
+@needs_gnuplot
+@pytest.mark.parametrize("scenario, name, unit", [("setup", "rate", "streams a second"), ("abort", "close", "ms (logarithmic")])
+def test_plots_of_scenarios(bench, tmp_path, scenario, name, unit):
+    p = run(bench, "compare", "--scenario", scenario, "--streams", 10, "--rounds", 1, "--seconds", 0.5, "--warmup", 0.1, "--contenders",
+            "none,sluice-copy", "--plots", tmp_path)  # fmt: skip
+    assert (tmp_path / f"{scenario}-h1.json").exists()
+    assert p.stdout.splitlines()[-1] == f"{tmp_path}/{scenario}-h1-{name}.svg"
+    text = words(tmp_path / f"{scenario}-h1-{name}.svg")
+    assert unit in text and "sluice-copy" in text and "sluice-copy: sluice " in text
+
+
 @pytest.mark.parametrize(
     "text, said",
     [("{", "line 1"), ('{"format": 1}', "no file of `compare` or `scale`"), ('{"kind": "scale"}', "not a file of `sluice-bench scale`")],

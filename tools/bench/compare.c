@@ -60,8 +60,8 @@ static int keep(const struct compare *cmp)
 	int err = cmp->plots ? plot_folder(cmp->plots) : 0;
 
 	if (!path && cmp->plots) {
-		snprintf(json, sizeof(json), "%s/%s-%s.json", cmp->plots, cmp->topology_name,
-			cmp->client->name);
+		snprintf(json, sizeof(json), "%s/%s-%s%s.json", cmp->plots, cmp->scenario->name,
+			cmp->client->name, strcmp(cmp->topology_name, "remote") == 0 ? "-remote" : "");
 		path = json;
 	}
 	if (err || !path)
@@ -163,7 +163,7 @@ int command_compare(int argc, char **argv)
 		CLI_SWITCH("no-pin", CLI_ON, &cmp.unpinned, "let every process run on any CPU"),
 		CLI_STRING("json", &cmp.json_path, "FILE", "write all figures there"),
 		CLI_STRING("plots", &cmp.plots, "DIR",
-			"draw them there; without --json: as DIR/TOPOLOGY-CLIENT.json"),
+			"draw them there; without --json: as DIR/SCENARIO-CLIENT.json"),
 		CLI_STRING("sluice", &cmp.sluice, "PATH", "the relay (sluice beside this program)"),
 		CLI_STRING("peers", &cmp.peers_dir, "DIR", "the peers' config files (tools/bench/peers)"),
 	};
@@ -178,8 +178,6 @@ int command_compare(int argc, char **argv)
 		err = cli_wrong(&cli, "topology", "local remote", cmp.topology_name);
 	if (err)
 		return err < 0 ? 2 : 0;
-	if (cmp.plots && cmp.scenario != &scenario_events)
-		return cli_wrong(&cli, "plots", "the scenario events", cmp.scenario->name), 2;
 	set_defaults(&cmp);
 	return run_all(&cmp, remote);
 }

@@ -26,10 +26,11 @@ int plot_folder(const char *path)
 	return err;
 }
 
-int plot_begin(struct plot *p, const struct plot_dirs *dirs, const char *stem, const char *name)
+int plot_begin(
+	struct plot *p, const struct plot_dirs *dirs, const char *stem, const char *name, const char *script)
 {
 	snprintf(p->svg, sizeof(p->svg), "%s/%s-%s.svg", dirs->to, stem, name);
-	snprintf(p->script, sizeof(p->script), "%s/%s.gp", dirs->scripts, name);
+	snprintf(p->script, sizeof(p->script), "%s/%s.gp", dirs->scripts, script);
 	if (access(p->script, R_OK)) {
 		int err = -errno;
 

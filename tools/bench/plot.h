@@ -20,8 +20,9 @@ struct plot_dirs {
 };
 
 /* plot.c */
-/* Starts gnuplot for DIR/STEM-NAME.svg, to be drawn by NAME.gp. Negative errno. */
-must_check int plot_begin(struct plot *p, const struct plot_dirs *dirs, const char *stem, const char *name);
+/* Starts gnuplot for DIR/STEM-NAME.svg, to be drawn by SCRIPT.gp. Negative errno. */
+must_check int plot_begin(
+	struct plot *p, const struct plot_dirs *dirs, const char *stem, const char *name, const char *script);
 /* `name = "text"`, quoted for gnuplot. */
 void plot_text(struct plot *p, const char *name, const char *text);
 /* Draws and ends it. -EIO when gnuplot failed; it has said why on stderr. */
@@ -33,6 +34,25 @@ must_check int plot_file(const char *path, const struct plot_dirs *dirs);
 must_check int plot_folder(const char *path);
 /* Where the scripts lie: beside this program's tree, or where `make install` puts them. Returns `out`. */
 const char *plot_scripts(char *out, size_t size);
+
+/* plot_bars.c: a bar per contender, of up to three parts. */
+#define PLOT_PARTS_MAX 3
+struct plot_bar {
+	const char *name;
+	double parts[PLOT_PARTS_MAX];
+	double least, most; /* of the whole bar, over the rounds; both 0: not known */
+};
+/* `parts`: their titles, NULL after the last; one only: no key is drawn. */
+must_check int plot_bars(const struct plot_dirs *dirs, const char *stem, const char *name, const char *title,
+	const char *ylabel, const char *const *parts, bool logarithmic, const char *caption,
+	const struct plot_bar *bars, size_t count);
+/* The plot of a scenario of compare other than "events"; 0 too when it has none. */
+must_check int plot_scenario(
+	json_t *o, const char *scenario, const struct plot_dirs *dirs, const char *stem, const char *caption);
+
+/* Median, least and most of a figure of a contender in compare's file, above none's if `above` and the file
+ * has that. */
+bool plot_spread(json_t *contender, const char *key, bool above, struct spread *ret);
 
 /* plot_compare.c, plot_scale.c: the plots of one file. */
 must_check int plot_compare(json_t *o, const struct plot_dirs *dirs, const char *stem);

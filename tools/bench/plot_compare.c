@@ -38,18 +38,22 @@ static int caption(json_t *o, char *out, size_t size)
 	return 0;
 }
 
-/* Median, least and most of one figure. */
-static bool spread_of(json_t *contender, const char *key, struct spread *ret)
+bool plot_spread(json_t *contender, const char *key, bool above, struct spread *ret)
 {
-	return !json_unpack(contender, "{s:{s:{s:F, s:F, s:F}}}", "summary", key, "median", &ret->median,
-		"min", &ret->min, "max", &ret->max);
+	const char *from[] = {"above_none", "summary"};
+
+	for (size_t i = above ? 0 : 1; i < ARRAY_LEN(from); i++)
+		if (!json_unpack(contender, "{s:{s:{s:F, s:F, s:F}}}", from[i], key, "median", &ret->median,
+			    "min", &ret->min, "max", &ret->max))
+			return true;
+	return false;
 }
 
 static double median_of(json_t *contender, const char *key)
 {
 	struct spread s = {0};
 
-	return spread_of(contender, key, &s) ? s.median : 0;
+	return plot_spread(contender, key, false, &s) ? s.median : 0;
 }
 
 static double above_none(json_t *contender)
@@ -74,7 +78,7 @@ static int plot_cpu(json_t *o, const struct plot_dirs *dirs, const char *stem, c
 	struct plot p;
 	json_t *c;
 	size_t i;
-	int err = plot_begin(&p, dirs, stem, "cpu");
+	int err = plot_begin(&p, dirs, stem, "cpu", "cpu");
 
 	if (err)
 		return err;
@@ -84,7 +88,7 @@ static int plot_cpu(json_t *o, const struct plot_dirs *dirs, const char *stem, c
 	{
 		struct spread all = {0};
 
-		if (!took_part(c) || !spread_of(c, metric_rows[METRIC_MACHINE].key, &all))
+		if (!took_part(c) || !plot_spread(c, metric_rows[METRIC_MACHINE].key, false, &all))
 			continue;
 		fprintf(p.to, "%s", json_string_value(json_object_get(c, "name")));
 		for (size_t k = 0; k < ARRAY_LEN(parts); k++)
@@ -101,7 +105,7 @@ static int plot_latency(json_t *o, const struct plot_dirs *dirs, const char *ste
 	struct plot p;
 	json_t *c;
 	size_t i, n = 0;
-	int err = plot_begin(&p, dirs, stem, "latency");
+	int err = plot_begin(&p, dirs, stem, "latency", "latency");
 
 	if (err)
 		return err;
@@ -116,7 +120,7 @@ static int plot_latency(json_t *o, const struct plot_dirs *dirs, const char *ste
 		for (int m = METRIC_P50; m <= METRIC_MAX; m++) {
 			struct spread s = {0};
 
-			if (spread_of(c, metric_rows[m].key, &s))
+			if (plot_spread(c, metric_rows[m].key, false, &s))
 				fprintf(p.to, "%d %g %g %g\n", m - METRIC_P50, s.median, s.min, s.max);
 		}
 		fprintf(p.to, "\n\n");
@@ -126,21 +130,31 @@ static int plot_latency(json_t *o, const struct plot_dirs *dirs, const char *ste
 	return plot_end(&p);
 }
 
-int plot_compare(json_t *o, const struct plot_dirs *dirs, const char *stem)
+static int plot_events(json_t *o, const struct plot_dirs *dirs, const char *stem, const char *text)
 {
 	double rate = 0;
-	char text[1200];
 	json_t *c;
-	size_t i, with_events = 0;
+	size_t i, with_runs = 0;
+	int err;
+
+	json_array_foreach(json_object_get(o, "contenders"), i, c) with_runs += took_part(c);
+	if (!with_runs || json_unpack(o, "{s:{s:F}}", "settings", "rate", &rate) || rate == 0) {
+		fprintf(stderr, "sluice-bench plots: %s: no run with events, nothing to draw\n", stem);
+		return 0;
+	}
+	err = plot_cpu(o, dirs, stem, text);
+	return err ? err : plot_latency(o, dirs, stem, text);
+}
+
+int plot_compare(json_t *o, const struct plot_dirs *dirs, const char *stem)
+{
+	const char *scenario = json_string_value(json_object_get(json_object_get(o, "settings"), "scenario"));
+	char text[1200];
 	int err = caption(o, text, sizeof(text));
 
 	if (err)
 		return err;
-	json_array_foreach(json_object_get(o, "contenders"), i, c) with_events += took_part(c);
-	if (!with_events || json_unpack(o, "{s:{s:F}}", "settings", "rate", &rate) || rate == 0) {
-		fprintf(stderr, "sluice-bench plots: %s: no run with events, nothing to draw\n", stem);
-		return -ENODATA;
-	}
-	err = plot_cpu(o, dirs, stem, text);
-	return err ? err : plot_latency(o, dirs, stem, text);
+	if (!scenario || !strcmp(scenario, "events"))
+		return plot_events(o, dirs, stem, text);
+	return plot_scenario(o, scenario, dirs, stem, text);
 }

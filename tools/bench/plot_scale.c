@@ -111,7 +111,8 @@ static int plot_cost(const struct scale_data *d, const struct plot_dirs *dirs, c
 
 	if (shared == 0)
 		return -ENODATA;
-	err = plot_begin(&p, dirs, stem, by_rate ? "by-rate" : "by-streams");
+	err = plot_begin(
+		&p, dirs, stem, by_rate ? "by-rate" : "by-streams", by_rate ? "by-rate" : "by-streams");
 	if (err)
 		return err;
 	snprintf(what, sizeof(what),
@@ -136,41 +137,28 @@ static int plot_cost(const struct scale_data *d, const struct plot_dirs *dirs, c
 
 static int plot_memory(const struct scale_data *d, const struct plot_dirs *dirs, const char *stem)
 {
+	static const char *const parts[] = {
+		"user: the relay's processes (PSS)", "kernel: slab and sockets, above none", NULL};
+	struct plot_bar bars[COMPARE_CONTENDERS_MAX];
 	char text[1200];
-	struct plot p;
-	int err = plot_begin(&p, dirs, stem, "memory");
+	size_t n = 0;
 
-	if (err)
-		return err;
-	caption(d,
-		"Streams without events; slopes of the fitted lines, without what a daemon holds before its "
-		"first stream.",
-		text, sizeof(text));
-	plot_text(&p, "caption", text);
-	fprintf(p.to, "$data << EOD\n");
-	for (size_t i = 0; i < d->contender_count; i++) {
-		struct scale_model m;
-
-		if (!strcmp(d->contenders[i].name, "none") || !scale_fit(d, d->contenders[i].name, &m) ||
-			!m.user.rows || !m.kernel.rows)
-			continue;
-		fprintf(p.to, "%s %g %g\n", d->contenders[i].name, MAX(m.user.c[0], 0.0) / 1024,
-			MAX(m.kernel.c[0], 0.0) / 1024);
-	}
-	fprintf(p.to, "EOD\n");
-	return plot_end(&p);
-}
-
-static bool has_memory(const struct scale_data *d)
-{
 	for (size_t i = 0; i < d->contender_count; i++) {
 		struct scale_model m;
 
 		if (strcmp(d->contenders[i].name, "none") != 0 && scale_fit(d, d->contenders[i].name, &m) &&
 			m.user.rows && m.kernel.rows)
-			return true;
+			bars[n++] = (struct plot_bar){d->contenders[i].name,
+				{MAX(m.user.c[0], 0.0) / 1024, MAX(m.kernel.c[0], 0.0) / 1024}, 0, 0};
 	}
-	return false;
+	if (!n)
+		return 0;
+	caption(d,
+		"Streams without events; slopes of the fitted lines, without what a daemon holds before its "
+		"first stream.",
+		text, sizeof(text));
+	return plot_bars(dirs, stem, "memory", "What an idle stream holds in memory",
+		"KiB per stream (lower is better)", parts, false, text, bars, n);
 }
 
 int plot_scale(const struct scale_data *d, const struct plot_dirs *dirs, const char *stem)
@@ -183,7 +171,5 @@ int plot_scale(const struct scale_data *d, const struct plot_dirs *dirs, const c
 		fprintf(stderr, "sluice-bench plots: %s: no run with events\n", stem);
 		err = 0;
 	}
-	if (!err && has_memory(d))
-		err = plot_memory(d, dirs, stem);
-	return err;
+	return err ? err : plot_memory(d, dirs, stem);
 }
