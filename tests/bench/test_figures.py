@@ -102,8 +102,8 @@ def test_memory_of_idle_streams(bench, tmp_path):
         "none,sluice-copy", "--idle-seconds", 0.5, "--plots", tmp_path / "new")  # fmt: skip
     text = words(tmp_path / "new" / "scale-memory.svg")
     assert "KiB per stream" in text and "kernel" in text
-    sums = [float(x) for x in re.findall(r"([\d.]+) KiB", text)]
-    assert sums and all(0.5 < s < 100 for s in sums), text
+    sums = [float(x) for x in re.findall(r"\| (\d+\.\d+) \|", text)]
+    assert len(sums) == 1 and 0 < sums[0] < 1000, text  # other work on the machine is in the kernel's part
 
 
 @needs_gnuplot
