@@ -16,6 +16,7 @@ class TlsMixin:
         self.sock = context.wrap_socket(
             self.sock, server_side=server_side, server_hostname=name, session=session, suppress_ragged_eofs=False
         )
+        self.resumed = self.sock.session_reused
         self.sock.setblocking(False)
         return self
 
