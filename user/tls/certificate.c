@@ -101,19 +101,21 @@ static int read_key(const struct tls_bytes *pem, const char *file, EVP_PKEY **re
 {
 	static const char allowed[] = "a PEM private key without a passphrase (-----BEGIN PRIVATE KEY-----)";
 	_cleanup_bio_ BIO *bio = bytes_bio(pem);
-	bool asked = false, end;
+	bool asked = false;
 
 	if (!bio)
 		return -ENOMEM;
 	*ret = PEM_read_bio_PrivateKey(bio, NULL, no_password, &asked);
 	if (*ret)
 		return 0;
-	end = at_end();
-	if (asked) {
-		ERR_clear_error();
+	/* OpenSSL 3 says "unsupported" of whatever it cannot read. */
+	ERR_clear_error();
+	if (asked)
 		return mistake(errors, file, allowed, "an encrypted one");
-	}
-	return mistake(errors, file, allowed, end ? pem->n ? "none" : "an empty file" : openssl_reason());
+	if (!pem->n)
+		return mistake(errors, file, allowed, "an empty file");
+	return mistake(errors, file, allowed,
+		memmem(pem->p, pem->n, "PRIVATE KEY-----", 16) ? "a broken one" : "none");
 }
 
 /* What clients of both profiles can verify. */
