@@ -158,7 +158,7 @@ def test_a_bad_certificate_keeps_the_old_one(rig):
         file, said = spoil(cert, ca)
         answer_ = reload(relay)
         assert file in answer_.get("error", "") and said in answer_["error"], (spoil.__name__, answer_)
-        assert said in relay.text()
+        wait_for(lambda: said in relay.text(), why=said)  # noqa: B023
         assert served(relay) == good, spoil.__name__
         body.until(up.event(spoil.__name__), 1.0)
         if os.path.isdir(cert.cert):
