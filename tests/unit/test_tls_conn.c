@@ -305,8 +305,8 @@ static void run_clients(struct tls *t, int (*fds)[2], int done)
 	_exit(read(done, got, 1) == 0 ? 0 : 1);
 }
 
-/* What one idle connection of a server holds in userspace: 13.9 KB with OpenSSL 3.0.22, most of it struct ssl_st. A
- * buffer of records that were not given back would be 16 KB more, a handshake's buffers 20. */
+/* What one idle connection of a server holds in userspace: 13.9 KB with OpenSSL 3.0.22, most of it struct
+ * ssl_st. A buffer of records that were not given back would be 16 KB more, a handshake's buffers 20. */
 static void test_an_idle_connection_is_small(void **state)
 {
 	static struct tls_conn *conns[IDLE];
