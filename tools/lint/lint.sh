@@ -29,6 +29,7 @@ arrows conf event policy net kern upstream observe stream admin main
 arrows policy event net kern upstream observe stream admin main
 arrows net event policy kern upstream observe stream admin main
 arrows kern event conf policy net upstream observe stream admin main
+arrows tls event policy kern upstream observe stream admin main
 arrows upstream policy kern observe stream admin main
 arrows observe conf policy net kern upstream stream admin main
 arrows stream admin main
@@ -45,6 +46,7 @@ only 'bpf/libbpf.h\|bpf/bpf.h' user/kern/
 only 'ares.h' user/upstream/
 only 'yaml.h>' user/conf/
 only 'seccomp.h>' user/main/
+only '<openssl/' user/tls/
 
 for script in tools/lint/*_doc.py; do
 	/usr/bin/python3 "$script" || say "$script: the docs and the code differ"

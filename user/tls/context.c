@@ -71,11 +71,6 @@ const char *openssl_reason(void)
 	return text;
 }
 
-static bool wants_system_ca(const struct tls_material *m)
-{
-	return m->system_ca.p != NULL;
-}
-
 static int build(struct tls *t, const struct settings *s, const struct tls_material *m,
 	struct tls_tickets *tickets, X509_STORE *system, struct buf *errors)
 {
@@ -101,24 +96,32 @@ static void cleanup_tls(struct tls **t)
 	tls_free(*t);
 }
 
-int tls_new(const struct settings *s, const struct tls_material *m, struct tls_tickets *tickets,
-	struct tls **ret, struct buf *errors)
+static int alloc_tls(const struct settings *s, struct tls **ret)
 {
-	_cleanup_(cleanup_tls) struct tls *t = calloc(1, sizeof(*t));
-	X509_STORE *system = NULL;
-	int err = 0;
+	struct tls *t = *ret = calloc(1, sizeof(*t));
 
 	if (!t)
 		return -ENOMEM;
-	if (m->nlisteners != s->nlisteners || m->nupstreams != s->nupstreams)
-		return -EINVAL; /* of other settings */
 	t->servers = calloc(MAX(s->nlisteners, (size_t)1), sizeof(struct tls_server *));
 	t->clients = calloc(MAX(s->nupstreams, (size_t)1), sizeof(struct tls_client *));
 	if (!t->servers || !t->clients)
 		return -ENOMEM;
 	t->nservers = s->nlisteners;
 	t->nclients = s->nupstreams;
-	if (wants_system_ca(m)) {
+	return 0;
+}
+
+int tls_new(const struct settings *s, const struct tls_material *m, struct tls_tickets *tickets,
+	struct tls **ret, struct buf *errors)
+{
+	_cleanup_(cleanup_tls) struct tls *t = NULL;
+	X509_STORE *system = NULL;
+	int err;
+
+	if (m->nlisteners != s->nlisteners || m->nupstreams != s->nupstreams)
+		return -EINVAL; /* of other settings */
+	err = alloc_tls(s, &t);
+	if (!err && m->system_ca.p) {
 		system = X509_STORE_new();
 		err = system ? authorities_read(
 				       &m->system_ca, "the system's authorities", system, NULL, errors)

@@ -258,7 +258,7 @@ static int add_pair(struct tls_server *s, const struct listener_settings *l,
 	err = new_context(h, l, m, tickets, errors);
 	err = err ? err : certificate_use(h->ctx, pair, file, key_file, &leaf, errors);
 	err = err ? err : certificate_names(leaf, &h->names, &h->nnames);
-	if (!err && pair->ocsp.p)
+	if (!err && pair->ocsp.p && named)
 		err = staple_check(&pair->ocsp, named->ocsp, leaf, errors);
 	if (!err && h->nnames) {
 		s->nhosts--; /* not its own twin */
