@@ -91,11 +91,14 @@ def test_a_client_that_reads_nothing(live):
 
 def test_the_socket_is_the_streams_own(live):
     """Unsent and unacknowledged bytes against what ss says of the same connection."""
-    s = live.ctl.one("/stuck")
-    ss = subprocess.run(["ss", "-tniH", "dst", s["client"]], capture_output=True, text=True, check=True).stdout
-    queue = int(ss.split()[2])
-    assert queue > 0 and s["unsent"] + s["unacked"] == queue
-    assert s["unsent"] == int(re.search(r"notsent:(\d+)", ss)[1])
+
+    def agree():
+        s = live.ctl.one("/stuck")
+        ss = subprocess.run(["ss", "-tniH", "dst", s["client"]], capture_output=True, text=True, check=True).stdout
+        queue, unsent = int(ss.split()[2]), re.search(r"notsent:(\d+)", ss)
+        return queue > 0 and unsent and (s["unsent"] + s["unacked"], s["unsent"]) == (queue, int(unsent[1]))
+
+    wait_for(agree, 10, why="the same from both, at a moment when nothing moves")
 
 
 def test_filters(live):

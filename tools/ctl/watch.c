@@ -1,7 +1,8 @@
 #include "ctl/watch.h"
 #include "base/clock.h"
 
-#define SAMPLE_MS 500
+#define SAMPLE_MS   500
+#define SOCKS_SHARE 20 /* of the time, one part may go into listing sockets */
 
 struct past {
 	uint64_t id, bytes, events;
@@ -70,7 +71,12 @@ int watch_look(struct watch *w, bool sockets)
 
 	if (err)
 		return err;
-	w->socks_err = sockets ? socks_read(&w->socks, view_about(w->view)->pid) : 0;
+	if (sockets && w->shot.now_ns >= w->socks_due_ns) {
+		uint64_t began = clock_mono_ns();
+
+		w->socks_err = socks_read(&w->socks, view_about(w->view)->pid);
+		w->socks_due_ns = began + SOCKS_SHARE * (clock_mono_ns() - began);
+	}
 	err = rows_reserve(w);
 	if (err)
 		return err;

@@ -10,11 +10,13 @@ struct watch {
 	const struct view *view; /* lent */
 	struct view_shot shot;
 	struct socks socks;
-	int socks_err;	   /* 0, or why the sockets could not be looked at */
-	struct past *past; /* of the look before, by slot */
-	uint64_t past_ns;  /* 0: there was none */
-	struct row *rows;  /* of this look, all streams */
-	struct row *shown; /* those that watch_arrange() chose, in its order */
+	int socks_err;	       /* 0, or why the sockets could not be looked at */
+	uint64_t socks_due_ns; /* not looked at again before: listing tens of thousands costs the kernel time
+				*/
+	struct past *past;     /* of the look before, by slot */
+	uint64_t past_ns;      /* 0: there was none */
+	struct row *rows;      /* of this look, all streams */
+	struct row *shown;     /* those that watch_arrange() chose, in its order */
 	size_t n, nshown, cap;
 };
 
