@@ -1,6 +1,7 @@
 """`origin` and `load` by themselves: what the origin says and writes down, and what the load says when it cannot go on."""
 
 import json
+import os
 import re
 import socket
 import ssl
@@ -42,6 +43,12 @@ def tls(bench):
     o = Origin(bench, "--rate", "20", "--tls")
     yield o
     o.close()
+
+
+def cpu_ticks(pid):
+    """User and system time in hundredths of a second."""
+    fields = open(f"/proc/{pid}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def load(bench, to, *args):
@@ -92,6 +99,47 @@ def test_load(bench, how, request):
     assert status == 0, (out, err)
     assert out["opened"] == 10 and out["connect_ns"]["count"] == 10 and out["head_ns"]["count"] == 10
     assert 0 < out["connect_ns"]["p50"] <= out["head_ns"]["max"] and out["events"] > 0
+
+
+def test_many_processes_are_one_origin(bench):
+    """Connections are dealt out to three; whoever is asked knows what all of them count."""
+    o = Origin(bench, "--rate", "20", "--processes", "3")
+    try:
+        status, out, err = load(bench, f"http://127.0.0.1:{o.port}/events", "--streams", "60", "--processes", "2")
+        assert status == 0 and out["opened"] == 60, (out, err)
+        for _ in range(5):
+            told = json.load(urllib.request.urlopen(f"http://127.0.0.1:{o.port}/json", timeout=5))
+            assert told["streams_ever"] == 60 and told["events"] >= out["events"]
+        children = [int(x) for x in open(f"/proc/{o.p.pid}/task/{o.p.pid}/children", encoding="ascii").read().split()]
+        assert len(children) == 2
+    finally:
+        o.close()
+    assert not [p for p in children if os.path.exists(f"/proc/{p}")]
+
+
+def test_without_file_descriptors_it_waits(bench):
+    """Who comes too many is accepted when somebody has gone; meanwhile the origin does not spin."""
+    # Root may raise a limit again, nobody may not.
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"] if os.geteuid() == 0 else []
+    argv = ["prlimit", "--nofile=24:24", "--", *nobody, bench, "origin", "--listen", "127.0.0.1:0", "--rate", "0"]
+    p = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    port = int(re.search(r"listening on \S+:(\d+)", p.stderr.readline())[1])
+    socks = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(40)]
+    try:
+        assert "no more file descriptors" in p.stderr.readline()
+        before = cpu_ticks(p.pid)
+        time.sleep(0.5)
+        assert cpu_ticks(p.pid) - before < 25  # half of that time
+        for s in socks[:-1]:
+            s.close()
+        socks[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        socks[-1].settimeout(10)
+        assert socks[-1].recv(4096).startswith(b"HTTP/1.1 200")
+    finally:
+        for s in socks:
+            s.close()
+        p.terminate()
+        p.wait(10)
 
 
 @pytest.mark.parametrize("how,says", [("plain", "is this HTTP/2?"), ("tls", "application protocol")])

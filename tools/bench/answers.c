@@ -24,35 +24,56 @@ static void answer_page(struct conn *c, const struct request *r)
 		page_html());
 }
 
+/* Of all processes. */
+static void sum_up(const struct origin *o, struct origin_stats *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	for (unsigned i = 0; i < o->processes; i++) {
+		const struct origin_stats *one = &o->shared->stats[i];
+
+		ret->streams += one->streams;
+		ret->streams_ever += one->streams_ever;
+		ret->events += one->events;
+		ret->skipped += one->skipped;
+		hist_merge(&ret->late, &one->late);
+	}
+}
+
 /* The origin's own figures, and its clock: the page measures the two clocks' distance with it. */
 static void answer_json(struct conn *c, const struct request *r)
 {
+	static struct origin_stats sum; /* large: it holds a histogram */
 	struct origin *o = c->origin;
 	struct slice reset;
 	char text[512];
-	int n = snprintf(text, sizeof(text),
+	int n;
+
+	sum_up(o, &sum);
+	n = snprintf(text, sizeof(text),
 		"{\"server\":\"sluice-bench origin\",\"version\":\"%s\",\"now_ns\":%llu,\"streams\":%llu,"
 		"\"streams_ever\":%llu,\"events\":%llu,\"skipped\":%llu,\"late_ns\":{\"p50\":%llu,\"p99\":%"
 		"llu,"
 		"\"max\":%llu}}\n",
-		SLUICE_VERSION, (unsigned long long)clock_mono_ns(), (unsigned long long)o->streams,
-		(unsigned long long)o->streams_ever, (unsigned long long)o->events,
-		(unsigned long long)o->skipped, (unsigned long long)hist_quantile(&o->late, 0.5),
-		(unsigned long long)hist_quantile(&o->late, 0.99), (unsigned long long)o->late.max);
-
+		SLUICE_VERSION, (unsigned long long)clock_mono_ns(), (unsigned long long)sum.streams,
+		(unsigned long long)sum.streams_ever, (unsigned long long)sum.events,
+		(unsigned long long)sum.skipped, (unsigned long long)hist_quantile(&sum.late, 0.5),
+		(unsigned long long)hist_quantile(&sum.late, 0.99), (unsigned long long)sum.late.max);
 	send_answer(c, r, "200 OK", "application/json", "", (struct slice){text, (size_t)n});
-	if (request_query(r->query, SLICE("reset"), &reset))
-		memset(&o->late, 0, sizeof(o->late));
+	if (!request_query(r->query, SLICE("reset"), &reset))
+		return;
+	for (unsigned i = 0; i < o->processes; i++)
+		memset(&o->shared->stats[i].late, 0, sizeof(sum.late));
 }
 
 /* [[tag, ns], …]: when which tagged stream was over, by this machine's CLOCK_MONOTONIC. */
 static void answer_closes(struct conn *c, const struct request *r)
 {
-	struct origin *o = c->origin;
+	const struct origin_shared *o = c->origin->shared;
 	_cleanup_buf_ struct buf b = {0};
+	size_t n = MIN((size_t)o->close_count, (size_t)ORIGIN_CLOSES_MAX);
 	int err = buf_append(&b, "[", 1);
 
-	for (size_t i = 0; !err && i < o->close_count; i++)
+	for (size_t i = 0; !err && i < n; i++)
 		err = buf_printf(&b, "%s[%llu,%llu]", i ? "," : "", (unsigned long long)o->closes[i].tag,
 			(unsigned long long)o->closes[i].t_ns);
 	if (!err)

@@ -92,15 +92,16 @@ static bool origin_tls(const struct stage *s)
 static int start_origin(struct stage *s)
 {
 	struct compare *cmp = s->cmp;
-	char rate[32], size[32], log[96];
+	char rate[32], size[32], processes[24], log[96];
 	char *argv[] = {(char *)cmp->self, "origin", "--listen", s->origin, "--rate", rate, "--size", size,
-		origin_tls(s) ? "--cert" : NULL, s->cert, NULL};
+		"--processes", processes, origin_tls(s) ? "--cert" : NULL, s->cert, NULL};
 	int err = topology_address(&cmp->topology, PLACE_ORIGIN, s->origin);
 
 	if (err)
 		return err;
 	snprintf(rate, sizeof(rate), "%g", cmp->rate);
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)cmp->size);
+	snprintf(processes, sizeof(processes), "%llu", (unsigned long long)cmp->processes);
 	snprintf(log, sizeof(log), "%s/origin.log", s->dir);
 	err = topology_spawn(&cmp->topology, PLACE_ORIGIN, argv, log, cmp->pinned ? &cmp->other_cpus : NULL,
 		&s->origin_pid);

@@ -93,7 +93,7 @@ int net_url_parse(const char *text, struct net_url *ret)
 	return 0;
 }
 
-int net_listen(struct net_address *a, int *ret_fd)
+int net_listen(struct net_address *a, bool shared, int *ret_fd)
 {
 	_cleanup_close_ int fd = socket(a->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct net_address bound = {.len = sizeof(bound.addr)};
@@ -102,6 +102,8 @@ int net_listen(struct net_address *a, int *ret_fd)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)))
+		return -errno;
 	if (bind(fd, (struct sockaddr *)&a->addr, a->len) || listen(fd, 65535) ||
 		getsockname(fd, (struct sockaddr *)&bound.addr, &bound.len))
 		return -errno;
@@ -137,7 +139,7 @@ int net_free_port(uint16_t *ret)
 	int err = net_address_parse("127.0.0.1:0", &a);
 
 	if (!err)
-		err = net_listen(&a, &fd);
+		err = net_listen(&a, false, &fd);
 	if (err)
 		return err;
 	*ret = ntohs(((struct sockaddr_in *)&a.addr)->sin_port);

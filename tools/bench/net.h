@@ -28,8 +28,9 @@ void net_address_text(const struct net_address *a, char *out);
 /* -EINVAL: not such a URL; -EPROTONOSUPPORT: neither http nor https; -EADDRNOTAVAIL: the name is unknown. */
 must_check int net_url_parse(const char *text, struct net_url *ret);
 
-/* A listening non-blocking socket; *a gets the port that the kernel chose. Negative errno. */
-must_check int net_listen(struct net_address *a, int *ret_fd);
+/* A listening non-blocking socket; *a gets the port that the kernel chose. With `shared` others of this user
+ * may listen there too, and the kernel deals the connections out (SO_REUSEPORT). Negative errno. */
+must_check int net_listen(struct net_address *a, bool shared, int *ret_fd);
 /* A connecting non-blocking socket with TCP_NODELAY; `source` may be NULL. Negative errno. */
 must_check int net_connect(const struct net_address *a, const struct net_address *source, int *ret_fd);
 /* A port that is free on 127.0.0.1 right now. Negative errno. */

@@ -1,5 +1,5 @@
-/* The event source: an HTTP/1.1 server of one thread that makes numbered, timestamped events for thousands of
- * streams. Private to the origin's files; everything lives in its one loop. */
+/* The event source: an HTTP/1.1 server that makes numbered, timestamped events for thousands of
+ * streams. Private to the origin's files; each of its processes is one thread with one loop. */
 #ifndef SLUICE_BENCH_ORIGIN_H
 #define SLUICE_BENCH_ORIGIN_H
 
@@ -29,30 +29,46 @@ struct stream_settings {
 	bool chunked;	   /* else the end of the connection ends the stream */
 };
 
-#define ORIGIN_CLOSES_MAX 65536
+#define ORIGIN_PROCESSES_MAX 64
+#define ORIGIN_CLOSES_MAX    65536
 
 /* When a stream was over that its client had asked for with tag=N, N > 0. */
 struct origin_close {
 	uint64_t tag, t_ns;
 };
 
+/* What one process counts. Written by it alone, but for `late`, which whoever is asked with ?reset begins
+ * anew: an event may then be counted in neither or both. */
+struct origin_stats {
+	_Atomic uint64_t streams; /* open now */
+	_Atomic uint64_t streams_ever;
+	_Atomic uint64_t events;  /* sent since the start */
+	_Atomic uint64_t skipped; /* ticks of streams whose client was ORIGIN_PENDING_MAX behind, or that came
+				     a second late */
+	struct hist late;	  /* how late after its time each event left, since the last reset */
+};
+
+/* In memory that all processes share: any of them may be asked. */
+struct origin_shared {
+	struct origin_stats stats[ORIGIN_PROCESSES_MAX];
+	_Atomic size_t close_count; /* may exceed the room: the rest was not kept */
+	struct origin_close closes[ORIGIN_CLOSES_MAX];
+};
+
 struct origin {
 	struct loop *loop;
 	struct signals signals;
 	struct source listener;
+	struct timer full; /* set while the listener rests for want of file descriptors */
+	bool said_full;
 	SSL_CTX *tls; /* NULL: plaintext */
 	struct ticks ticks;
 	struct list conns;
 	struct stream_settings settings;
-	struct buf out;	  /* scratch for the events of one tick */
-	uint64_t streams; /* open now */
-	uint64_t streams_ever;
-	uint64_t events;  /* sent since the start */
-	uint64_t skipped; /* ticks of streams whose client was ORIGIN_PENDING_MAX behind, or that came a
-			     second late */
-	struct origin_close *closes; /* of streams with a tag, in their order; ORIGIN_CLOSES_MAX of them */
-	size_t close_count;
-	struct hist late; /* how late after its time each event left, since the last reset */
+	struct buf out; /* scratch for the events of one tick */
+	struct origin_shared *shared;
+	struct origin_stats *stats; /* of this process */
+	unsigned processes, index;
 };
 
 enum conn_phase {

@@ -80,10 +80,10 @@ static void send_events(struct conn *c)
 
 		if (event_make(&o->out, &spec))
 			break;
-		hist_add(&o->late, spec.t_ns > s->tick.due_ns ? spec.t_ns - s->tick.due_ns : 0);
+		hist_add(&o->stats->late, spec.t_ns > s->tick.due_ns ? spec.t_ns - s->tick.due_ns : 0);
 		s->seq++;
 		s->sent++;
-		o->events++;
+		o->stats->events++;
 	}
 	conn_send(c, o->out.data, o->out.len);
 }
@@ -105,11 +105,11 @@ static void on_due(struct tick *t, uint64_t now_ns)
 	if (now_ns - t->due_ns > LATE_MAX_NS) {
 		uint64_t missed = (now_ns - t->due_ns) / s->interval_ns;
 
-		c->origin->skipped += missed * s->set.burst;
+		c->origin->stats->skipped += missed * s->set.burst;
 		s->grid_ns += missed * s->interval_ns;
 	}
 	if (c->out.len > ORIGIN_PENDING_MAX)
-		c->origin->skipped += s->set.burst;
+		c->origin->stats->skipped += s->set.burst;
 	else
 		send_events(c);
 	if (!s->on)
@@ -152,22 +152,23 @@ void stream_start(struct conn *c, const struct request *r)
 		return;
 	}
 	s->on = true;
-	o->streams++;
-	o->streams_ever++;
+	o->stats->streams++;
+	o->stats->streams_ever++;
 	send_head(c, true);
 	if (!s->on || s->set.rate <= 0 || s->set.silent_s >= 1e9)
 		return;
 	s->interval_ns = MAX((uint64_t)((double)(NS_PER_S * s->set.burst) / s->set.rate), 1ULL);
-	s->grid_ns = ticks_phase(o->streams_ever, now + (uint64_t)(s->set.silent_s * 1e9), s->interval_ns);
+	s->grid_ns = ticks_phase(o->stats->streams_ever * o->processes + o->index,
+		now + (uint64_t)(s->set.silent_s * 1e9), s->interval_ns);
 	set_next(c);
 }
 
-static void note_close(struct origin *o, uint64_t tag)
+static void note_close(struct origin_shared *shared, uint64_t tag)
 {
-	if (!o->closes)
-		o->closes = calloc(ORIGIN_CLOSES_MAX, sizeof(*o->closes));
-	if (o->closes && o->close_count < ORIGIN_CLOSES_MAX)
-		o->closes[o->close_count++] = (struct origin_close){tag, clock_mono_ns()};
+	size_t at = shared->close_count++;
+
+	if (at < ORIGIN_CLOSES_MAX)
+		shared->closes[at] = (struct origin_close){tag, clock_mono_ns()};
 }
 
 void stream_stop(struct conn *c)
@@ -177,8 +178,8 @@ void stream_stop(struct conn *c)
 	if (!s->on)
 		return;
 	s->on = false;
-	c->origin->streams--;
+	c->origin->stats->streams--;
 	if (s->tag)
-		note_close(c->origin, s->tag);
+		note_close(c->origin->shared, s->tag);
 	ticks_clear(&c->origin->ticks, &s->tick);
 }
