@@ -64,7 +64,10 @@ static int conn_new(SSL_CTX *ctx, int fd, struct tls_conn **ret)
 		return -ENOMEM;
 	}
 	SSL_set_bio(c->ssl, bio, bio);
-	SSL_set_app_data(c->ssl, c);
+	if (!SSL_set_app_data(c->ssl, c)) {
+		ERR_clear_error();
+		return -ENOMEM;
+	}
 	SSL_set_msg_callback(c->ssl, on_message);
 	SSL_set_msg_callback_arg(c->ssl, c);
 	*ret = take_ptr(c);
