@@ -1,11 +1,13 @@
 """`compare --topology remote`: three namespaces, the events really cross them, and nothing of them stays."""
 
+import contextlib
 import glob
 import json
 import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -80,13 +82,27 @@ def test_nothing_stays_after_a_signal(bench, sig):
         pids, all_of_them = tree(p.pid), namespaces()
         return {n: [q for q in pids if all_of_them.get(q) == n] for n in {all_of_them.get(q) for q in pids} - {None, own}}
 
+    def folders():
+        """Where the children's output goes."""
+        out = set()
+        for pid in tree(p.pid) - {p.pid}:
+            with contextlib.suppress(OSError):
+                out.add(os.path.dirname(os.readlink(f"/proc/{pid}/fd/1")))
+        return {f for f in out if os.path.basename(f).startswith("sluice-bench.")}
+
     try:
         made = wait_for(lambda: (lambda m: m if len(m) == 3 and len(m[namespaces().get(p.pid)]) > 1 else None)(places()), 20,
                         step=0.1, why="three namespaces and a load")  # fmt: skip
+        used = folders()
     finally:
         p.send_signal(sig)
         p.wait(20)
     wait_for(lambda: not set(made) & set(namespaces().values()), 10, step=0.1, why="the namespaces' last processes end")
+    assert used
+    for folder in used:
+        if sig == signal.SIGKILL:
+            shutil.rmtree(folder)  # nobody was left to do it
+        assert not os.path.exists(folder)
 
 
 def test_wrong_topology_is_refused(bench):
