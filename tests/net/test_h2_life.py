@@ -8,6 +8,7 @@ import pytest
 from lib.h2 import GOAWAY, NO_ERROR, SETTINGS, events_fields, frame, h2_connect, h2_relay, request_fields, tls_listener
 from lib.origin import OK
 from lib.proc import wait_for
+from lib.relay import grown, sanitized
 from lib.wire import NotInTime
 from test_h2 import BOTH, opened
 from test_lifecycle import reload
@@ -171,8 +172,6 @@ def test_memory_per_stream(rig):
             s.head(10)
     each = (relay.rss_kib() - since) / 1000
     print(f"{each:.2f} KiB per silent HTTP/2 stream")
-    from lib.relay import sanitized
-
     assert sanitized() or each < 8, each
 
 
@@ -205,7 +204,6 @@ def test_requests_in_pieces(rig, n):
 def test_many_short_requests(rig):
     """A connection is used again and again: 2,000 requests, nothing grows."""
     from lib.origin import answer
-    from lib.relay import grown
 
     relay = h2_relay(rig, rig.origin(answer()), True)
     client = h2_connect(rig, relay)
