@@ -25,7 +25,7 @@ def test_scenario(bench, tmp_path, client, scenario):
     contenders = ["nginx", "sluice-copy"]
     path = tmp_path / "out.json"
     argv = [bench, "compare", "--scenario", scenario, "--client", client, "--contenders", ",".join(contenders), "--json", path]
-    argv += ["--streams", str(streams), "--rounds", "1", "--seconds", "0.5", "--warmup", "0.2", "--pause", "0"]
+    argv += ["--streams", str(streams), "--rounds", "1", "--seconds", "1" if scenario == "events" else "0.5", "--warmup", "0.2", "--pause", "0"]
     if client == "h2":
         argv += ["--streams-per-connection", "5"]
     p = subprocess.run(argv, capture_output=True, text=True, timeout=55)
