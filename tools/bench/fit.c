@@ -3,6 +3,9 @@
 
 #define SINGULAR 1e-12 /* a pivot so small beside the diagonal it came from carries no information */
 
+/* A y below so many of its standard deviations is near nothing: a share of it says nothing. */
+#define CERTAIN 2
+
 /* Gauss-Jordan on [a | identity]: a becomes its own inverse. -EDOM when it has none. The matrix is symmetric
  * and positive, so its pivots may be taken in order. */
 static int invert(double a[FIT_TERMS_MAX][FIT_TERMS_MAX], size_t n)
@@ -54,7 +57,7 @@ static double judge(const struct fit_row *rows, size_t count, size_t terms, stru
 		double off = rows[r].y - fit_at(f, rows[r].x, terms), share;
 
 		sum += rows[r].weight * off * off;
-		if (rows[r].y == 0)
+		if (fabs(rows[r].y) * sqrt(rows[r].weight) < CERTAIN)
 			continue;
 		share = fabs(off / rows[r].y);
 		shares += share * share;

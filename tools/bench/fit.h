@@ -15,7 +15,8 @@ struct fit_row {
 struct fit {
 	double c[FIT_TERMS_MAX];
 	double error[FIT_TERMS_MAX]; /* standard error of each, from how far the rows lie off */
-	double off;   /* root mean square of (y - fitted)/y, over the rows with y != 0: a share */
+	double off;   /* root mean square of (y - fitted)/y: a share; over the rows whose y is at least twice
+			 what its weight   says it is uncertain by */
 	double worst; /* the greatest of those shares, without its sign */
 	size_t rows;
 };
