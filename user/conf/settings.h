@@ -174,13 +174,14 @@ struct settings {
 	uint64_t tcp_keepalive_ms;    /* idle before TCP keepalive probes: 15 s */
 	unsigned notsent_lowat;	      /* 16 KiB */
 	uint64_t ticket_rotation_ms;  /* a new session ticket key so often: 4 h */
-	unsigned handshake_rate;  /* TLS handshakes a second, per source address and worker: 1,000; 0 = no limit
-				   */
-	bool ktls;		      /* the kernel encrypts where it can: true */
+	unsigned
+		handshake_rate; /* TLS handshakes a second, per source address and worker: 1,000; 0 = no limit
+				 */
+	bool ktls;		/* the kernel encrypts where it can: true */
 	unsigned handshake_burst; /* as many may come at once: 2,000 */
 	uint64_t drain_ms;	  /* window over which a shutdown spreads its closes: 10 s */
 	enum log_level log_level;
-	char *access_log; /* path, "stderr", or NULL: off */
+	char *access_log;	/* path, "stderr", or NULL: off */
 	struct h2_limits http2; /* of each HTTP/2 connection */
 	struct cidr *trusted;
 	size_t ntrusted;
@@ -199,7 +200,8 @@ void settings_unref(struct settings *s);
 
 /* The flags of `sluice proxy`; zero or NULL is "not given". */
 struct proxy_options {
-	const char *listen, *to, *instance, *admin, *admin_http, *lane, *workers, *heartbeat, *access_log, *log_level;
+	const char *listen, *to, *instance, *admin, *admin_http, *lane, *workers, *heartbeat, *access_log,
+		*log_level;
 	bool tls_self_signed;
 };
 
