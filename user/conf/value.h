@@ -48,7 +48,8 @@ struct choices {
 
 extern const struct choices choices_lane, choices_level, choices_onoff, choices_proxy_protocol,
 	choices_balance, choices_stream, choices_slow_policy, choices_accept_encoding, choices_errors,
-	choices_http_versions, choices_ktls, choices_tls_version, choices_tls_profile, choices_client_certificates;
+	choices_http_versions, choices_ktls, choices_tls_version, choices_tls_profile,
+	choices_client_certificates;
 
 /* One key of one section (keys.h). */
 struct key {
