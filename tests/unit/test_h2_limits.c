@@ -376,6 +376,30 @@ static void test_dribble(void **state)
 	world_free(w);
 }
 
+/* A fast download on many streams: each window ends in a small frame, behind larger ones. */
+static void test_small_tails_are_no_dribble(void **state)
+{
+	struct world *w = world_new();
+	static char body[1 << 20];
+
+	(void)state;
+	memset(body, 'b', sizeof(body) - 1);
+	get(w, 1);
+	window(w, 0, 1 << 24);
+	assert_int_equal(feed(w), 0);
+	assert_int_equal(answer(w, 1, EVENTS, false), 0);
+	give(w, 1, body, false);
+	for (unsigned i = 0; i < 1000 && told_of(w, 1)->give_len; i++) {
+		while (next_frame(w))
+			;
+		window(w, 1, i % 2 ? 500 : 1); /* one byte, then more, a thousand times in no time */
+		assert_int_equal(feed(w), 0);
+	}
+	assert_true(h2_stats(w->s)->stalls > 900);
+	assert_int_equal(h2_why(w->s), H2_REASON_NONE);
+	world_free(w);
+}
+
 /* E5 */
 static void test_settings(void **state)
 {
@@ -570,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_hpack_bomb),
 		cmocka_unit_test(test_unread_acks),
 		cmocka_unit_test(test_dribble),
+		cmocka_unit_test(test_small_tails_are_no_dribble),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_too_many_streams),
 		cmocka_unit_test(test_stream_flood_unread),

@@ -54,11 +54,11 @@ struct h2_limits {
 	unsigned empty_data_per_s; /* DATA without payload and without END_STREAM; padding-only ones apart */
 	unsigned continuations;	   /* in one head */
 	unsigned window_updates_per_s; /* four more for each DATA frame that was sent */
-	unsigned dribbles_per_s;       /* DATA frames that a window cut below 64 bytes */
-	unsigned priorities_per_s;     /* PRIORITY and PRIORITY_UPDATE */
-	unsigned unknown_per_s;	       /* frames of unknown types */
-	unsigned queue;		       /* frames, DATA aside, that wait because the peer does not read */
-	size_t memory;		       /* bytes that the session may hold, nghttp2's included */
+	unsigned dribbles_per_s; /* DATA frames that a window cut below 64 bytes; one more for each larger */
+	unsigned priorities_per_s; /* PRIORITY and PRIORITY_UPDATE */
+	unsigned unknown_per_s;	   /* frames of unknown types */
+	unsigned queue;		   /* frames, DATA aside, that wait because the peer does not read */
+	size_t memory;		   /* bytes that the session may hold, nghttp2's included */
 };
 
 #define H2_LIMITS_DEFAULT                                                                                    \
