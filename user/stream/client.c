@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 
 #define READ_BYTES     (16 * 1024)
-#define LINGER_MS      1000 /* how long a closed connection may take to read our last bytes */
+#define LINGER_MS      1000  /* how long a closed connection may take to read our last bytes */
+#define SHUT_MS	       30000 /* the same while it keeps TLS's close_notify waiting */
 #define LINGER_POLL_MS 10
 #define LINGER_READS   4 /* then live streams get their turn */
 #define CLIENT_EVENTS  (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
@@ -55,7 +56,7 @@ static void linger_read(struct client *c)
 
 	for (int reads = 0; c->wire.readable && n > 0 && reads < LINGER_READS; reads++)
 		n = wire_recv(&c->wire, c->env->scratch, SCRATCH_BYTES);
-	if (c->wire.dead || (n <= 0 && n != -EAGAIN && !c->reset_when_sent))
+	if (c->wire.dead || (n <= 0 && n != -EAGAIN && !c->reset_when_sent && !(n == 0 && c->wire.shutting)))
 		client_gone(c);
 	else if (c->wire.readable && n > 0)
 		task_next_turn(c->env->loop, &c->again);
@@ -73,17 +74,34 @@ static void linger_timer(struct client *c)
 		timer_in(c->env->loop, &c->timer, c->reset_when_sent ? LINGER_POLL_MS : LINGER_MS);
 }
 
+/* What still comes is thrown away as it is. */
+static void linger_plain(struct client *c)
+{
+	wire_drop_tls(&c->wire);
+	c->linger_end_ms = loop_now_ms(c->env->loop) + LINGER_MS;
+	timer_in(c->env->loop, &c->timer, c->reset_when_sent ? 1 : LINGER_MS);
+}
+
 static void client_linger(struct client *c, bool reset_when_sent)
 {
 	c->lingering = true;
 	c->reset_when_sent = reset_when_sent;
-	c->linger_end_ms = loop_now_ms(c->env->loop) + LINGER_MS;
 	buf_reset(&c->in);
 	if (!reset_when_sent)
 		wire_shut(&c->wire);
-	/* What still comes is thrown away as it is. */
-	wire_drop_tls(&c->wire);
-	timer_in(c->env->loop, &c->timer, reset_when_sent ? 1 : LINGER_MS);
+	if (c->wire.shutting) {
+		c->linger_end_ms = loop_now_ms(c->env->loop) + SHUT_MS;
+		timer_at(c->env->loop, &c->timer, c->linger_end_ms);
+	} else {
+		linger_plain(c);
+	}
+	linger_read(c);
+}
+
+static void linger_ready(struct client *c)
+{
+	if (c->wire.tls && !c->wire.shutting)
+		linger_plain(c);
 	linger_read(c);
 }
 
@@ -105,11 +123,10 @@ void client_close(struct client *c, enum client_close how)
 	else if (how != CLIENT_RESET_WHEN_SENT && !c->wire.dead &&
 		 (how == CLIENT_LINGER || c->wire.readable || c->in.len))
 		client_linger(c, false);
-	else {
-		if (how != CLIENT_RESET_WHEN_SENT && c->wire.tls && !c->wire.dead && !c->handshaking)
-			tls_shutdown(c->wire.tls);
+	else if (how != CLIENT_RESET_WHEN_SENT && c->wire.tls && !c->wire.dead && !tls_shutdown(c->wire.tls))
+		client_linger(c, false);
+	else
 		client_gone(c);
-	}
 }
 
 static void set_peer(struct client *c, const struct sockaddr_any *a)
@@ -274,7 +291,7 @@ static void on_client_ready(struct source *source, uint32_t events)
 
 	wire_note(&c->wire, events);
 	if (c->lingering)
-		linger_read(c);
+		linger_ready(c);
 	else if (c->handshaking)
 		go_on_handshake(c);
 	else if (c->h2)

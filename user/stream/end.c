@@ -23,7 +23,8 @@ void stream_free_task(struct task *t)
 
 static void close_tls(struct stream *s, enum lease_end how)
 {
-	if (s->up.tls && how != LEASE_FAILED)
+	/* To a tunnel's upstream the client's end was passed on when it came: any other is none. */
+	if (s->up.tls && how != LEASE_FAILED && s->ctl->status != 101)
 		tls_shutdown(s->up.tls);
 	wire_drop_tls(&s->up);
 }
@@ -95,8 +96,13 @@ static void let_slot_go(struct stream *s, bool whole)
 		s->end_by == SLUICE_BY_SLOW || s->end_by == SLUICE_BY_ADMIN || s->end_by == SLUICE_BY_DRAIN;
 	bool clean = whole && !s->abort_client && !(s->ctl->flags & SLUICE_CTL_TRUNCATED);
 
-	h2_slot_release(s->client, clean, s->end_by == SLUICE_BY_SLOW || s->end_by == SLUICE_BY_CLIENT,
-		ours ? H2_CANCEL : H2_INTERNAL_ERROR);
+	uint64_t stall = s->route ? s->route->timeouts.stall_ms : 10 * MS_PER_S;
+
+	if (clean)
+		h2_slot_finish(s->client, stall);
+	else
+		h2_slot_release(s->client, s->end_by == SLUICE_BY_SLOW || s->end_by == SLUICE_BY_CLIENT,
+			ours ? H2_CANCEL : H2_INTERNAL_ERROR);
 }
 
 static void let_client_go(struct stream *s)
@@ -112,9 +118,11 @@ static void let_client_go(struct stream *s)
 		client_close(c, c->wire.dead || s->abort_client ? CLIENT_RESET : CLIENT_CLOSE);
 	else if (s->abort_client)
 		client_close(c, s->end_by == SLUICE_BY_SLOW ? CLIENT_RESET : CLIENT_RESET_WHEN_SENT);
-	else if (!s->req.done || s->req.abandoned)
+	else if (!s->req.done || s->req.abandoned) {
+		if (!whole) /* as CLIENT_CUT */
+			wire_drop_tls(&c->wire);
 		client_close(c, CLIENT_LINGER);
-	else if (s->close_client || !whole || !s->keep_alive)
+	} else if (s->close_client || !whole || !s->keep_alive)
 		client_close(c, whole ? CLIENT_CLOSE : CLIENT_CUT);
 	else
 		client_next(c);

@@ -37,6 +37,8 @@ struct h2_slot {
 	bool told_end; /* END_STREAM went to the session */
 	bool cut;      /* it is not, and ends with `reset` */
 	bool gone;     /* the session has closed it */
+	bool moved;    /* bytes of it were taken since the timer was set */
+	uint64_t stall_ms;
 };
 
 /* `c` turns out to speak HTTP/2; what was read of it is in c->in. */
@@ -50,9 +52,13 @@ void h2_conn_end(struct client *c);
 /* The connection is closed; its streams end with it. */
 void h2_conn_done(struct client *c);
 
-/* A stream has ended: its client side goes with it. `clean`: the response is whole. `at_once`: else what
- * waits for the client's window is thrown away. */
-void h2_slot_release(struct client *c, bool clean, bool at_once, uint32_t code);
+/* A stream has ended with its response whole: its client side goes when the client has taken that, or has
+ * taken nothing of it for `stall_ms` (0: for as long as it likes). */
+void h2_slot_finish(struct client *c, uint64_t stall_ms);
+/* A stream has ended, and its client side with it. `at_once`: what waits for the client's window is thrown
+ * away.
+ */
+void h2_slot_release(struct client *c, bool at_once, uint32_t code);
 /* Bytes of the request's body were taken. */
 void h2_slot_consumed(struct client *c, size_t n);
 

@@ -91,10 +91,29 @@ static void on_slot_again(struct task *t)
 		stream_client_ready(c->stream);
 }
 
+/* For the window that the rest of a whole response takes. */
+static void wait_for_client(struct h2_slot *slot)
+{
+	struct client *c = &slot->client;
+
+	slot->moved = false;
+	if (slot->stall_ms)
+		timer_in(c->env->loop, &c->timer, slot->stall_ms);
+}
+
 static void on_slot_timer(struct timer *t)
 {
 	struct h2_slot *slot = container_of(t, struct h2_slot, client.timer);
 
+	if (slot->ended) {
+		if (slot->moved || slot->told_end) {
+			wait_for_client(slot);
+			return;
+		}
+		slot->ended = false;
+		slot->cut = true;
+		slot->reset = H2_CANCEL;
+	}
 	backlog_reset(&slot->out);
 	h2_slot_mark(slot);
 }
@@ -175,11 +194,25 @@ static void leave(struct h2_slot *slot)
 	h2_slot_lost(slot, false);
 }
 
+/* All that the stream had was taken: it may go on. */
+static void has_room(struct h2_slot *slot)
+{
+	struct client *c = &slot->client;
+
+	backlog_reset(&slot->out);
+	if (c->wire.writable || !c->stream)
+		return;
+	c->wire.writable = true;
+	task_next_turn(c->env->loop, &c->again);
+}
+
 void h2_slot_offer(struct h2_slot *slot)
 {
 	if (slot->gone)
 		return;
 	give_heads(slot);
+	if (!backlog_len(&slot->out))
+		has_room(slot);
 	if (slot->cut && !backlog_len(&slot->out))
 		leave(slot);
 	else if (slot->has_head && !slot->told_end)
@@ -190,43 +223,56 @@ size_t h2_slot_pull(struct h2_slot *slot, char *to, size_t n, bool *ret_end)
 {
 	struct backlog *out = &slot->out;
 	size_t take = MIN(n, backlog_len(out));
-	struct client *c = &slot->client;
 
 	if (take)
 		memcpy(to, out->buf.data + out->at, take);
 	out->at += take;
+	slot->moved |= take > 0;
 	if (backlog_len(out))
 		return take;
-	backlog_reset(out);
 	*ret_end = slot->told_end = slot->ended;
 	if (slot->cut)
 		h2_slot_mark(slot);
-	if (!c->wire.writable && c->stream) {
-		c->wire.writable = true;
-		task_next_turn(c->env->loop, &c->again);
-	}
+	has_room(slot);
 	return take;
 }
 
 /* ---- ends */
 
-void h2_slot_release(struct client *c, bool clean, bool at_once, uint32_t code)
+/* The stream has let it go. False: so has the session. */
+static bool part(struct h2_slot *slot)
+{
+	slot->client.stream = NULL;
+	if (slot->gone)
+		slot_free(slot);
+	else
+		h2_slot_mark(slot);
+	return !slot->gone;
+}
+
+void h2_slot_finish(struct client *c, uint64_t stall_ms)
 {
 	struct h2_slot *slot = slot_of(c);
 
-	c->stream = NULL;
-	if (slot->gone) {
-		slot_free(slot);
+	if (!part(slot))
 		return;
-	}
-	slot->ended = clean;
-	slot->cut = !clean;
+	slot->ended = true;
+	slot->stall_ms = stall_ms;
+	wait_for_client(slot);
+}
+
+void h2_slot_release(struct client *c, bool at_once, uint32_t code)
+{
+	struct h2_slot *slot = slot_of(c);
+
+	if (!part(slot))
+		return;
+	slot->cut = true;
 	slot->reset = code;
 	if (at_once)
 		backlog_reset(&slot->out);
-	else if (!clean)
+	else
 		timer_in(c->env->loop, &c->timer, CUT_MS);
-	h2_slot_mark(slot);
 }
 
 void h2_slot_end(struct h2_slot *slot, bool reset)

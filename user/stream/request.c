@@ -292,7 +292,7 @@ void request_start_parsed(struct client *c, const struct h1_request *req)
 
 	if (!s) {
 		env_count_reject(c->env, SLUICE_REJECT_MEMORY);
-		h2_slot_release(c, false, true, H2_REFUSED_STREAM);
+		h2_slot_release(c, true, H2_REFUSED_STREAM);
 		return;
 	}
 	c->env->totals->requests++;
@@ -306,7 +306,7 @@ void request_refused(struct client *c, enum h1_rule rule)
 	c->env->totals->requests++;
 	c->env->totals->refused[rule]++;
 	if (!s) {
-		h2_slot_release(c, false, true, H2_REFUSED_STREAM);
+		h2_slot_release(c, true, H2_REFUSED_STREAM);
 		return;
 	}
 	fill_record(s, NULL);

@@ -93,7 +93,7 @@ void tunnel_pump(struct stream *s)
 		s->ctl->last_in_ns = s->ctl->last_out_ns = loop_now_ns(s->env->loop);
 	if (to_up < 0 || to_client < 0)
 		tunnel_broken(s, MIN(to_up, to_client));
-	else if (s->req.done && s->tunnel_down_done)
+	else if (s->req.done && s->tunnel_down_done && !s->up.shutting && !client->shutting)
 		stream_end(s, SLUICE_BY_COMPLETE, NULL);
 }
 

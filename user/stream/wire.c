@@ -15,6 +15,8 @@ void wire_note(struct wire *w, uint32_t events)
 	if (unlikely(w->tls)) {
 		w->readable |= w->writable && tls_recv_wants_write(w->tls);
 		w->writable |= w->readable && tls_send_wants_read(w->tls);
+		if (w->shutting && w->writable)
+			wire_shut(w);
 	}
 }
 
@@ -119,8 +121,11 @@ static ssize_t tls_wire_send(struct wire *w, const struct iovec *iov, size_t nio
 
 static void tls_wire_shut(struct wire *w)
 {
-	tls_shutdown(w->tls);
-	shutdown(w->source.fd, SHUT_WR);
+	w->shutting = !tls_shutdown(w->tls);
+	if (w->shutting)
+		w->writable = false;
+	else
+		shutdown(w->source.fd, SHUT_WR);
 }
 
 void wire_look(struct wire *w)
@@ -135,6 +140,7 @@ void wire_drop_tls(struct wire *w)
 {
 	tls_conn_free(w->tls);
 	w->tls = NULL;
+	w->shutting = false;
 	if (w->ops == &wire_tls_ops)
 		w->ops = NULL;
 }

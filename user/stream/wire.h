@@ -24,8 +24,9 @@ struct wire {
 	const struct wire_ops *ops; /* NULL: a plain socket */
 	struct tls_conn *tls;	    /* with ops == &wire_tls_ops */
 	bool readable, writable;
-	bool fin;  /* EPOLLRDHUP, or close_notify: the peer will send no more */
-	bool dead; /* EPOLLHUP or EPOLLERR */
+	bool fin;      /* EPOLLRDHUP, or close_notify: the peer will send no more */
+	bool dead;     /* EPOLLHUP or EPOLLERR */
+	bool shutting; /* wire_shut() was called; close_notify waits for room in the socket */
 };
 
 extern const struct wire_ops wire_tls_ops;
@@ -39,7 +40,8 @@ must_check ssize_t wire_recv(struct wire *w, void *p, size_t n);
 must_check ssize_t wire_send(struct wire *w, const struct iovec *iov, size_t niov, size_t n, bool more);
 /* TLS, when bytes came that nobody reads now: notices the peer's close_notify. */
 void wire_look(struct wire *w);
-/* No more will be sent; the peer is told that this is the end. */
+/* No more will be sent; the peer is told that this is the end: now, or by wire_note() once the socket has
+ * room for that. */
 void wire_shut(struct wire *w);
 /* Frees the session; the fd stays open, and is a plain socket again. */
 void wire_drop_tls(struct wire *w);

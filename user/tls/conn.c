@@ -336,12 +336,18 @@ bool tls_pending(const struct tls_conn *c)
 	return !c->closed && !c->failed && SSL_has_pending(c->ssl);
 }
 
-void tls_shutdown(struct tls_conn *c)
+bool tls_shutdown(struct tls_conn *c)
 {
-	if (!c->done || c->failed)
-		return;
-	(void)SSL_shutdown(c->ssl);
+	bool full;
+	int n;
+
+	/* Behind half a record there is no place for it. */
+	if (!c->done || c->failed || c->retry)
+		return true;
+	n = SSL_shutdown(c->ssl);
+	full = n < 0 && !c->io.error && SSL_get_error(c->ssl, n) == SSL_ERROR_WANT_WRITE;
 	ERR_clear_error();
+	return !full;
 }
 
 static enum tls_alpn alpn_of(const SSL *ssl)

@@ -110,8 +110,9 @@ bool tls_send_wants_read(const struct tls_conn *c);
 bool tls_peek_end(struct tls_conn *c);
 /* Bytes are here, decrypted or not, that the fd will not announce again. */
 bool tls_pending(const struct tls_conn *c);
-/* Sends close_notify if the socket takes it now; not after a failure. */
-void tls_shutdown(struct tls_conn *c);
+/* Sends close_notify; not after a failure, or behind half a record. False: the socket is full, and it is to
+ * be asked again when that has room. */
+bool tls_shutdown(struct tls_conn *c);
 
 enum tls_alpn { TLS_ALPN_NONE, TLS_ALPN_H1, TLS_ALPN_H2 };
 
