@@ -177,7 +177,7 @@ $(BUILD)/tests/h1_dump: $(BUILD)/tests/fuzz/differential/h1_dump.o $(BUILD)/libs
 # libFuzzer is clang's: the parsers are compiled once more with it, nothing else is linked.
 FUZZ_LIB := $(wildcard user/proto/*.c) user/base/buf.c
 FUZZ_LIBS := -lnghttp2
-$(BUILD)/fuzz/fuzz_conf: FUZZ_LIBS += -lcyaml -lyaml
+$(BUILD)/fuzz/fuzz_conf: FUZZ_LIBS += -lcyaml -lyaml -ljansson
 $(BUILD)/fuzz/fuzz_conf: $(wildcard user/conf/*.c) user/base/log.c
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 	@mkdir -p $(@D)

@@ -525,6 +525,22 @@ def test_connection_window_that_never_opens(rig, tls):
     assert client.alive()
 
 
+@pytest.mark.parametrize("ends", [False, True], ids=["goes on", "whole"])
+def test_a_few_bytes_that_are_not_taken(rig, ends):
+    """E8 again: what fits the relay's own buffer counts as well, of a stream and of an answer that is whole upstream."""
+    origin = rig.origin()
+    relay = h2_relay(rig, origin, False, route={"heartbeat": "off", "timeouts": {"stall": "400ms"}})
+    client = h2_connect(rig, relay, settings=[(INITIAL_WINDOW_SIZE, 10)])
+    s, up = opened(client, origin)
+    up.part(b"x" * 100)
+    if ends:
+        up.finish()
+    assert s.over(5) is not None and not s.ended and len(s.body) == 10
+    if not ends:
+        up.wait_end()
+    assert client.alive()
+
+
 def test_priorities(shared_relay):
     """RFC 9218: read, and no reason to hold back anything."""
     origin, client = shared_relay

@@ -7,8 +7,8 @@
 #include "conf/settings.h"
 #include <jansson.h>
 
-/* {"top", "log", "client", "tls", "http2", "listeners": […], "upstreams": […], "routes": […]}: a new reference, NULL without
- * memory. */
+/* {"top", "log", "client", "tls", "http2", "listeners": […], "upstreams": […], "routes": […]}: a new
+ * reference, NULL without memory. */
 json_t *settings_show(const struct settings *s);
 
 #endif

@@ -4,6 +4,7 @@
 #include "main/commands.h"
 #include "main/options.h"
 #include "tls/tls.h"
+#include <fcntl.h>
 #include <jansson.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -42,6 +43,19 @@ static bool look_at_fds(char *detail, size_t size)
 	return r.rlim_max >= 1024;
 }
 
+/* Grouped by sessions, the scheduler lets kworkers wait beside busy processes (docs/KERNEL.md, "What kworkers
+ * cost"). A kernel without the switch does not group. */
+static bool look_at_autogroup(char *detail, size_t size)
+{
+	_cleanup_close_ int fd = open("/proc/sys/kernel/sched_autogroup_enabled", O_RDONLY | O_CLOEXEC);
+	char on = '0';
+
+	if (fd >= 0 && read(fd, &on, 1) != 1)
+		on = '0';
+	snprintf(detail, size, "kernel.sched_autogroup_enabled is %c", on);
+	return on == '0';
+}
+
 static size_t look(struct probe_result *f)
 {
 	size_t n = 0;
@@ -65,6 +79,10 @@ static size_t look(struct probe_result *f)
 	f[n].ok = tls_ktls_try(f[n].detail, sizeof(f[n].detail)) == 0;
 	if (f[n].ok)
 		snprintf(f[n].detail, sizeof(f[n].detail), "sends TLS 1.2 and 1.3");
+	n++;
+	f[n] = (struct probe_result){.name = "no autogroup",
+		.fallback = "beside busy processes a spliced event may be late by seconds; set it to 0"};
+	f[n].ok = look_at_autogroup(f[n].detail, sizeof(f[n].detail));
 	n++;
 	f[n] = (struct probe_result){
 		.name = "files", .fallback = "raise the hard limit (LimitNOFILE= in systemd)"};

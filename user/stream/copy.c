@@ -232,8 +232,8 @@ static bool has_room(const struct stream *s)
 		return false;
 	if (lag_active(s))
 		return true;
-	/* The read that filled the socket may leave more than a small limit: policy drop gets to work with the
-	 * next one, and would wait for the client for ever. */
+	/* The read that filled the socket may leave more than a small limit: policy drop gets to work with
+	 * the next one, and would wait for the client for ever. */
 	return pending < s->route->slow_bytes + STREAM_READ_BYTES;
 }
 

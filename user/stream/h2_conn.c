@@ -161,8 +161,11 @@ static void end_offer(struct h2_conn *conn)
 		struct h2_slot *slot = list_first(&conn->offered, struct h2_slot, dirty);
 
 		list_remove(&slot->dirty);
-		if (backlog_len(&slot->out))
-			slot->client.wire.writable = false;
+		if (!backlog_len(&slot->out))
+			continue;
+		slot->client.wire.writable = false;
+		if (slot->client.stream)
+			out_blocked(slot->client.stream, true);
 	}
 }
 

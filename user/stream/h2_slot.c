@@ -87,8 +87,11 @@ static void on_slot_again(struct task *t)
 {
 	struct client *c = container_of(t, struct client, again);
 
-	if (c->stream)
-		stream_client_ready(c->stream);
+	if (!c->stream)
+		return;
+	if (!backlog_len(&c->stream->to_client))
+		out_blocked(c->stream, false);
+	stream_client_ready(c->stream);
 }
 
 /* For the window that the rest of a whole response takes. */
