@@ -196,6 +196,38 @@ static void test_every_allocation(void **state)
 	assert_true(nth > 40 && ended > 10 && survived > 0);
 }
 
+/* A reset that there is no memory for ends the connection. Until that is told, nothing that the peer sends is
+ * for the stream whose owner has let it go. */
+static void test_nothing_is_told_after_a_failure(void **state)
+{
+	const struct h2_limits limits = H2_LIMITS_DEFAULT;
+	struct h2_session *s;
+	struct world w = {0};
+
+	(void)state;
+	alloc_fail_needed();
+	memset(&seen, 0, sizeof(seen));
+	assert_int_equal(h2_new(&limits, &counted, NULL, &s), 0);
+	assert_int_equal(h2_recv(s, first.data, first.len, 1000), 0);
+	headers(&w, 5, 0, H2_POST);
+	assert_int_equal(h2_recv(s, w.out.data, w.out.len, 1001), 0);
+	assert_int_equal(seen.accepted, 3);
+	seen.body = 0;
+	w.out.len = 0;
+	data(&w, 5, 0, "more");
+	alloc_fail_at(1);
+	h2_reset(s, 5, H2_INTERNAL_ERROR);
+	assert_true(alloc_fail_hit());
+	h2_detach(s, 5);
+	assert_int_equal(h2_recv(s, w.out.data, w.out.len, 1002), -EPROTO);
+	assert_int_equal(seen.body, 0);
+	while (pulled(s))
+		;
+	assert_true(h2_is_done(s));
+	h2_free(s);
+	buf_reset(&w.out);
+}
+
 /* The connection's own limit, at every size up to what it needs. */
 static void test_every_limit(void **state)
 {
@@ -226,6 +258,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_allocation),
 		cmocka_unit_test(test_every_limit),
+		cmocka_unit_test(test_nothing_is_told_after_a_failure),
 	};
 
 	(void)argc;

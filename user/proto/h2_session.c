@@ -195,8 +195,11 @@ int h2_recv(struct h2_session *s, const char *p, size_t n, uint64_t now_ms)
 	size_t good;
 	ssize_t err;
 
-	if (s->over)
+	/* What was found since: some of its streams' owners may be gone already. */
+	if (h2_is_over(s)) {
+		give_up_for(s, s->found ? s->found : h2_no_memory(s));
 		return -EPROTO;
+	}
 	s->now_ms = now_ms;
 	flood = h2_meter_read(&s->meter, p, n, now_ms, &good);
 	err = nghttp2_session_mem_recv(s->ng, (const uint8_t *)p, good);
