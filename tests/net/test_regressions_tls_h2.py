@@ -94,3 +94,20 @@ def test_a_window_that_never_opens_is_not_waited_for_for_ever(rig):
         client.pump()
     assert slow.over() is None and len(slow.body) == 1000
     assert gone.over() == CANCEL and len(gone.body) == 100
+
+
+def test_a_client_that_takes_little_by_little_has_not_stalled(rig):
+    """What its window let through of bytes that the stream had given away already was no sign of life."""
+    origin = rig.origin()
+    relay = h2_relay(rig, origin, False, route={"timeouts": {"stall": "500ms"}})
+    client = h2_connect(rig, relay, settings=((INITIAL_WINDOW_SIZE, 100),))
+    stream = client.events()
+    up = origin.accept()
+    up.request()
+    up.stream_head()
+    up.event(b"x" * 1500)
+    while len(stream.body) < 1500:
+        time.sleep(0.1)
+        client.window(stream, 100)
+        client.pump()
+        assert stream.reset is None, len(stream.body)

@@ -231,6 +231,8 @@ size_t h2_slot_pull(struct h2_slot *slot, char *to, size_t n, bool *ret_end)
 		memcpy(to, out->buf.data + out->at, take);
 	out->at += take;
 	slot->moved |= take > 0;
+	if (take && slot->client.stream) /* it has not stalled */
+		slot->client.stream->ctl->last_out_ns = loop_now_ns(slot->client.env->loop);
 	if (backlog_len(out))
 		return take;
 	*ret_end = slot->told_end = slot->ended;
