@@ -474,6 +474,21 @@ def test_slow_policies(rig, policy):
     assert rest == sorted(rest)
 
 
+def test_dropped_events_are_no_clean_end(rig):
+    """An answer that ended upstream while events waited to be dropped does not look whole."""
+    origin = rig.origin()
+    relay = h2_relay(rig, origin, False, route={"heartbeat": "off", "slow": {"policy": "drop", "bytes": "32KiB"}})
+    client = h2_connect(rig, relay, settings=[(INITIAL_WINDOW_SIZE, 100)])
+    s, up = opened(client, origin)
+    for n in range(200):
+        up.event(f"{n:06d} " + "e" * 500)
+    up.finish()
+    relay.wait_log(1, event="open")
+    time.sleep(0.2)
+    client.window(s, 1 << 24)
+    assert s.over(5) is not None and not s.ended
+
+
 def test_stalled_stream_is_cut(rig):
     """E8: no window for as long as `stall`; only that stream goes."""
     origin = rig.origin()

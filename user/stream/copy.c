@@ -146,8 +146,10 @@ void copy_complete(struct stream *s)
 	end_reframed(s);
 	/* What a lagging client still has to get ends by closing: events that it missed must not look
 	 * complete. */
-	if (lag_active(s))
+	if (lag_active(s)) {
 		s->close_client = true;
+		s->abort_client |= s->resp.out == H1_BODY_CLOSE;
+	}
 	stream_move(s, STREAM_DRAIN);
 	stream_finish(s, SLUICE_BY_COMPLETE, NULL);
 }
