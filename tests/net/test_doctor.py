@@ -1,5 +1,6 @@
 """sluicectl doctor against real proxies: what each does to a stream is found, by its name, in its place."""
 
+import re
 import json
 import os
 import shutil
@@ -208,7 +209,8 @@ def test_haproxys_short_timeout_is_measured(shared):
     origin = shared.origin(falling_silent)
     v = look(haproxy(shared, origin, "timeout server 2s"), direct=origin, seconds=6)
     found = v.found["drop-after-silence"]
-    assert found["where"] == "chain" and "and again after 2." in found["evidence"], found
+    # HAProxy's timers may be a few milliseconds early.
+    assert found["where"] == "chain" and re.search(r"and again after (1\.9\d|2\.\d+) s", found["evidence"]), found
     assert 1900 < v.json["looks"]["chain_again"]["longest_silence_ms"] < 2600
     assert v.hops == [] and any("timeout server" in f["config"] for f in found["fixes"] if f["hop"] == "haproxy")
 
