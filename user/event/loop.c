@@ -140,6 +140,11 @@ uint64_t loop_now_ns(const struct loop *l)
 	return l->now_ns;
 }
 
+unsigned loop_batch(const struct loop *l)
+{
+	return (unsigned)l->batch_len;
+}
+
 uint64_t loop_wakeups(const struct loop *l)
 {
 	return l->wakeups;

@@ -63,6 +63,8 @@ uint64_t loop_now_ns(const struct loop *l);
 must_check int loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
+/* How many events this turn began with: above one, more are likely to be waiting by now. */
+unsigned loop_batch(const struct loop *l);
 /* How often epoll_wait returned with events, ever: what "wake-ups" means in the metrics. */
 uint64_t loop_wakeups(const struct loop *l);
 

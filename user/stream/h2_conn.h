@@ -18,6 +18,7 @@ struct h2_conn {
 	struct list offered; /* those whose bytes are offered to it in this flush: h2_slot.dirty as well */
 	struct task flush;
 	struct backlog out; /* frames that the socket has not taken */
+	bool gathers;	    /* the flush was put off by a turn */
 	bool noticed;	    /* the first GOAWAY was sent */
 	bool reset;	    /* broken, not closed: what its streams' ends say */
 	bool ending;	    /* closes when its last frame is sent */

@@ -2,7 +2,8 @@
 #include "base/clock.h"
 #include "stream/h2_conn.h"
 
-#define CUT_MS 1000 /* how long a client may take for the last bytes of a body that breaks off */
+#define OUT_KEEP 512  /* bytes of an empty buffer */
+#define CUT_MS	 1000 /* how long a client may take for the last bytes of a body that breaks off */
 
 static struct h2_slot *slot_of(const struct client *c)
 {
@@ -202,7 +203,10 @@ static void has_room(struct h2_slot *slot)
 {
 	struct client *c = &slot->client;
 
-	backlog_reset(&slot->out);
+	/* What one event needs is kept for the next. */
+	if (slot->out.buf.cap > OUT_KEEP)
+		backlog_reset(&slot->out);
+	slot->out.at = slot->out.buf.len = 0;
 	if (c->wire.writable || !c->stream)
 		return;
 	c->wire.writable = true;
@@ -213,12 +217,16 @@ void h2_slot_offer(struct h2_slot *slot)
 {
 	if (slot->gone)
 		return;
-	give_heads(slot);
-	if (!backlog_len(&slot->out))
-		has_room(slot);
+	if (!slot->has_head) {
+		give_heads(slot);
+		if (!backlog_len(&slot->out)) {
+			backlog_reset(&slot->out);
+			has_room(slot);
+		}
+	}
 	if (slot->cut && !backlog_len(&slot->out))
 		leave(slot);
-	else if (slot->has_head && !slot->told_end)
+	else if (slot->has_head && !slot->told_end && (backlog_len(&slot->out) || slot->ended))
 		h2_resume(slot->conn->session, slot->id);
 }
 
@@ -227,6 +235,8 @@ size_t h2_slot_pull(struct h2_slot *slot, char *to, size_t n, bool *ret_end)
 	struct backlog *out = &slot->out;
 	size_t take = MIN(n, backlog_len(out));
 
+	if (!take && !slot->ended)
+		return 0;
 	if (take)
 		memcpy(to, out->buf.data + out->at, take);
 	out->at += take;

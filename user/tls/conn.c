@@ -181,7 +181,14 @@ static int fail(struct tls_conn *c, int n)
 /* What only the handshake needed. */
 static void finish(struct tls_conn *c)
 {
+	const unsigned char *protocol;
+	unsigned n;
+
 	c->done = true;
+	/* One of a few busy connections, not one of many idle ones: it keeps its buffers. */
+	SSL_get0_alpn_selected(c->ssl, &protocol, &n);
+	if (n == 2 && memcmp(protocol, "h2", 2) == 0)
+		SSL_clear_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS);
 	if (c->server) {
 		SSL_set_tlsext_status_ocsp_resp(c->ssl, NULL, 0);
 		tls_server_unref(take_ptr(c->server));
