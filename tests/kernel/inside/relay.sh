@@ -8,6 +8,7 @@ fail() {
 }
 
 sluice-bench origin --listen 127.0.0.1:8001 --rate 20 > /tmp/origin.log 2>&1 &
+origin=$!
 sluice proxy --listen 127.0.0.1:8000 --to http://127.0.0.1:8001 --lane splice --workers 2 --instance inside \
 	--admin /tmp/admin.sock > /tmp/relay.log 2>&1 &
 relay=$!
@@ -29,5 +30,6 @@ sluicectl --admin /tmp/admin.sock totals > /tmp/totals || fail "the admin socket
 awk '$1 == "spliced_bytes" && $2 + 0 > 100000 { found = 1 } END { exit !found }' /tmp/totals || fail "$(cat /tmp/totals)"
 kill -TERM $relay
 wait $relay || fail "the relay does not end with 0"
+kill $origin
 [ ! -e /sys/fs/bpf/sluice/inside ] || fail "pins are left"
 cat /tmp/load
