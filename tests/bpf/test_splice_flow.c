@@ -161,20 +161,22 @@ static void flip_step(struct rig *g)
 	relay_turn(&g->relay, 0);
 }
 
-/* 10,000 changes of lane in one stream while both ends run. */
+/* 10,000 changes of lane while both ends run; as many as an emulated CPU comes to in the same bytes, there.
+ */
 static void test_flips(void **state)
 {
+	const uint64_t wanted = getenv("SLUICE_TESTS_EMULATED") ? 2000 : 10000;
 	struct rig g;
 
 	(void)state;
 	flips = 0;
-	for (int round = 0; flips < 10000 && round < 40; round++) {
+	for (int round = 0; flips < wanted && round < 40; round++) {
 		rig_open(&g, k, SLOT, &(struct rig_params){.framing = SLUICE_BODY_CLOSE, .sndbuf = 65536});
 		g.relay.may_resume = always;
 		carry_threads(&g, 8 << 20, 0, flip_step);
 		rig_close(&g);
 	}
-	assert_true(flips >= 10000);
+	assert_true(flips >= wanted);
 }
 
 struct racer {
