@@ -267,6 +267,38 @@ int stage_open_streams(struct stage *s, struct load_settings *load)
 	return err;
 }
 
+int stage_one_window(struct stage *s, enum load_mode mode, const char *first, const char *then,
+	double *values, struct cpu_use *ret)
+{
+	const struct compare *cmp = s->cmp;
+	struct load_settings load = {.mode = mode};
+	int err = stage_open_streams(s, &load);
+
+	if (!err)
+		err = stage_wait(s, cmp->warmup, 0, 0.05, 0.2, first);
+	if (!err)
+		err = stage_cpu(s, cmp->seconds, then, ret);
+	if (!err)
+		stage_fill_cores(values, ret, cmp->seconds);
+	return err;
+}
+
+int stage_result(struct stage *s, struct load_result *ret, const uint64_t *needed, const char *without)
+{
+	int err = load_job_finish(s->job, ret);
+
+	if (!err && without && !*needed)
+		err = stage_leave_out(s, -ENODATA, "%s; the first failure was: %s", without, ret->why);
+	return err;
+}
+
+void stage_fill_each(
+	double *values, enum metric contender, enum metric machine, const struct cpu_use *use, uint64_t n)
+{
+	values[contender] = (double)use->ns[CPU_CONTENDER] / 1e3 / (double)n;
+	values[machine] = (double)cpu_use_total(use) / 1e3 / (double)n;
+}
+
 int stage_ask_origin(const struct stage *s, const char *path, json_t **ret)
 {
 	_cleanup_buf_ struct buf body = {0};

@@ -36,6 +36,18 @@ must_check int stage_pause(struct stage *s, double seconds, const char *what);
 must_check int stage_cpu(struct stage *s, double seconds, const char *what, struct cpu_use *ret);
 /* The same with the load's second window (load_job_pause()). */
 must_check int stage_cpu_second(struct stage *s, double seconds, const char *what, struct cpu_use *ret);
+/* What a scenario with one window does: opens streams in this mode, lets the warm-up pass (`first` says what
+ * for), measures for the comparison's seconds (`then`). Fills METRIC_CORES and the like and tells whose CPU
+ * time it was. The load goes on; what it counted comes from stage_result(). Negative errno. */
+must_check int stage_one_window(struct stage *s, enum load_mode mode, const char *first, const char *then,
+	double *values, struct cpu_use *ret);
+/* Ends the load. With `without` the run is nothing without the count at `needed`, a field of `ret`: the
+ * contender is left out with these words when it is 0. Negative errno. */
+must_check int stage_result(
+	struct stage *s, struct load_result *ret, const uint64_t *needed, const char *without);
+/* What each of n things took of the CPU, in us: the contender's time and the whole machine's. */
+void stage_fill_each(
+	double *values, enum metric contender, enum metric machine, const struct cpu_use *use, uint64_t n);
 /* CPU seconds per second: METRIC_CORES and the like. */
 void stage_fill_cores(double *values, const struct cpu_use *use, double seconds);
 /* Asks the origin for its own figures: "/json", "/json?reset=1", "/closes". Negative errno. */

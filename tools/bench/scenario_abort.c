@@ -60,23 +60,16 @@ static int run(struct stage *s, struct run *ret)
 {
 	static struct load_result result; /* large: it holds histograms */
 	static struct hist took;
-	const struct compare *cmp = s->cmp;
-	struct load_settings load = {.mode = LOAD_ABORT};
 	struct cpu_use cpu;
-	int err = stage_open_streams(s, &load);
+	int err = stage_one_window(s, LOAD_ABORT, "warming up", "closing", ret->values, &cpu);
 
 	if (!err)
-		err = stage_wait(s, cmp->warmup, 0, 0.05, 0.2, "warming up");
-	if (!err)
-		err = stage_cpu(s, cmp->seconds, "closing", &cpu);
-	if (!err)
-		err = load_job_finish(s->job, &result);
+		err = stage_result(s, &result, NULL, NULL);
 	if (!err)
 		err = wait_closes(s, &took);
 	if (err)
 		return err;
-	stage_fill_cores(ret->values, &cpu, cmp->seconds);
-	fill(ret->values, &took, cmp->streams);
+	fill(ret->values, &took, s->cmp->streams);
 	ret->values[METRIC_WRONG] = (double)(result.failed + result.ended);
 	return 0;
 }

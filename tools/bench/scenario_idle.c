@@ -13,26 +13,20 @@ static int run(struct stage *s, struct run *ret)
 {
 	static struct load_result result; /* large: it holds histograms */
 	const struct compare *cmp = s->cmp;
-	struct load_settings load = {.mode = LOAD_WATCH};
 	struct memory_sample before, after;
 	struct cpu_use cpu;
 	double *v = ret->values, n = (double)cmp->streams;
 	int err = memory_sample_take(&before, s->contender_pid);
 
+	/* What a ramp leaves for a moment is not what a stream holds: it settles first. */
 	if (!err)
-		err = stage_open_streams(s, &load);
-	/* What a ramp leaves for a moment is not what a stream holds. */
-	if (!err)
-		err = stage_wait(s, cmp->warmup, 0, 0.1, 0.3, "settling");
-	if (!err)
-		err = stage_cpu(s, cmp->seconds, "idle", &cpu);
+		err = stage_one_window(s, LOAD_WATCH, "settling", "idle", v, &cpu);
 	if (!err)
 		err = memory_sample_take(&after, s->contender_pid);
 	if (!err)
-		err = load_job_finish(s->job, &result);
+		err = stage_result(s, &result, NULL, NULL);
 	if (err)
 		return err;
-	stage_fill_cores(v, &cpu, cmp->seconds);
 	v[METRIC_IDLE_USER] = ((double)after.user - (double)before.user) / n;
 	v[METRIC_IDLE_RESIDENT] = ((double)after.resident - (double)before.resident) / n;
 	v[METRIC_IDLE_SLAB] = ((double)after.slab - (double)before.slab) / n;

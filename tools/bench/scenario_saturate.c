@@ -11,27 +11,16 @@ static const struct scenario_column columns[] = {{"events/s", METRIC_RATE, false
 static int run(struct stage *s, struct run *ret)
 {
 	static struct load_result result; /* large: it holds histograms */
-	const struct compare *cmp = s->cmp;
-	struct load_settings load = {.mode = LOAD_WATCH};
 	struct cpu_use cpu;
 	double *v = ret->values;
-	int err = stage_open_streams(s, &load);
+	int err = stage_one_window(s, LOAD_WATCH, "warming up", "saturated", v, &cpu);
 
 	if (!err)
-		err = stage_wait(s, cmp->warmup, 0, 0.05, 0.3, "warming up");
-	if (!err)
-		err = stage_cpu(s, cmp->seconds, "saturated", &cpu);
-	if (!err)
-		err = load_job_finish(s->job, &result);
-	if (!err && !result.events)
-		err = stage_leave_out(
-			s, -ENODATA, "no event came through; the first failure was: %s", result.why);
+		err = stage_result(s, &result, &result.events, "no event came through");
 	if (err)
 		return err;
-	stage_fill_cores(v, &cpu, cmp->seconds);
-	v[METRIC_RATE] = (double)result.events / cmp->seconds;
-	v[METRIC_CONTENDER] = (double)cpu.ns[CPU_CONTENDER] / 1e3 / (double)result.events;
-	v[METRIC_MACHINE] = (double)cpu_use_total(&cpu) / 1e3 / (double)result.events;
+	v[METRIC_RATE] = (double)result.events / s->cmp->seconds;
+	stage_fill_each(v, METRIC_CONTENDER, METRIC_MACHINE, &cpu, result.events);
 	v[METRIC_P50] = (double)hist_quantile(&result.latency, 0.5) / 1e3;
 	v[METRIC_WRONG] =
 		(double)(result.failed + result.ended + result.lost + result.repeated + result.damaged);

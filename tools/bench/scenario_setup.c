@@ -11,27 +11,16 @@ static const struct scenario_column columns[] = {{"set-ups/s", METRIC_SETUPS, fa
 static int run(struct stage *s, struct run *ret)
 {
 	static struct load_result result; /* large: it holds histograms */
-	const struct compare *cmp = s->cmp;
-	struct load_settings load = {.mode = LOAD_SETUP};
 	struct cpu_use cpu;
 	double *v = ret->values;
-	int err = stage_open_streams(s, &load);
+	int err = stage_one_window(s, LOAD_SETUP, "warming up", "opening and closing", v, &cpu);
 
 	if (!err)
-		err = stage_wait(s, cmp->warmup, 0, 0.05, 0.3, "warming up");
-	if (!err)
-		err = stage_cpu(s, cmp->seconds, "opening and closing", &cpu);
-	if (!err)
-		err = load_job_finish(s->job, &result);
-	if (!err && !result.setups)
-		err = stage_leave_out(
-			s, -ENODATA, "no stream was set up; the first failure was: %s", result.why);
+		err = stage_result(s, &result, &result.setups, "no stream was set up");
 	if (err)
 		return err;
-	stage_fill_cores(v, &cpu, cmp->seconds);
-	v[METRIC_SETUPS] = (double)result.setups / cmp->seconds;
-	v[METRIC_SETUP_CPU] = (double)cpu.ns[CPU_CONTENDER] / 1e3 / (double)result.setups;
-	v[METRIC_SETUP_MACHINE] = (double)cpu_use_total(&cpu) / 1e3 / (double)result.setups;
+	v[METRIC_SETUPS] = (double)result.setups / s->cmp->seconds;
+	stage_fill_each(v, METRIC_SETUP_CPU, METRIC_SETUP_MACHINE, &cpu, result.setups);
 	v[METRIC_HEAD_P50] = (double)hist_quantile(&result.head, 0.5) / 1e3;
 	v[METRIC_HEAD_P99] = (double)hist_quantile(&result.head, 0.99) / 1e3;
 	v[METRIC_WRONG] = (double)(result.failed + result.ended);

@@ -64,10 +64,7 @@ static int run(struct stage *s, struct run *ret)
 	if (!err)
 		err = both_windows(s, &all, &stalled);
 	if (!err)
-		err = load_job_finish(s->job, &result);
-	if (!err && !result.events)
-		err = stage_leave_out(
-			s, -ENODATA, "no event came through; the first failure was: %s", result.why);
+		err = stage_result(s, &result, &result.events, "no event came through");
 	if (err)
 		return err;
 	stage_fill_cores(ret->values, &stalled.cpu, cmp->seconds);
