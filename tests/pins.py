@@ -10,9 +10,9 @@ import re
 import subprocess
 
 ROOT = "/sys/fs/bpf/sluice"
-# As instance_name() of tests/net/lib/relay.py, tests/splice and sluice-bench name them; the number is the tester's pid. A daemon
-# that was killed while it started leaves NAME~PID.
-NAMES = re.compile(r"(?:t|try|nobody|bench-)(\d+)(?:-\d+)?(?:~(\d+))?")
+# As instance_name() of tests/net/lib/relay.py, tests/splice, tests/failover and sluice-bench name them; the number is the tester's
+# pid. A daemon that was killed while it started leaves NAME~PID.
+NAMES = re.compile(r"(?:(?:t|try|nobody|bench-)(\d+)(?:-\d+)?|failover-(\d+)-[ab])(?:~(\d+))?")
 
 
 def alive(pid):

@@ -94,21 +94,22 @@ def test_pins_of_a_dead_daemon_are_replaced(rig):
     assert not os.path.exists(pins(relay))
 
 
-def test_the_runner_takes_away_what_killed_tests_left(rig):
+@pytest.mark.parametrize("name", ["t{}-1", "failover-{}-a"])
+def test_the_runner_takes_away_what_killed_tests_left(rig, name):
     """And nothing of a test that runs, or of a daemon that lives."""
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     import pins as runner
 
     ended = subprocess.Popen(["true"])
     ended.wait()
-    relay = rig.relay(rig.origin(), lane="splice", instance=f"t{ended.pid}-1", max_streams=16)
+    relay = rig.relay(rig.origin(), lane="splice", instance=name.format(ended.pid), max_streams=16)
     runner.clean()
     assert os.path.isdir(pins(relay)), "its daemon lives"
     kill_all(relay)
     assert runner.owner(pins(relay)) == relay.pid
     assert os.path.basename(pins(relay)) in runner.clean() and not os.path.exists(pins(relay))
 
-    mine = rig.relay(rig.origin(), lane="splice", max_streams=16)
+    mine = rig.relay(rig.origin(), lane="splice", instance=name.format(os.getpid()), max_streams=16)
     kill_all(mine)
     runner.clean()
     assert os.path.isdir(pins(mine)), "its test still runs"
