@@ -37,6 +37,7 @@ struct told { /* of one stream, by the session */
 	const char *give;
 	size_t give_len;
 	bool give_end;
+	const char *trailers;
 	unsigned pulls;
 };
 
@@ -87,6 +88,7 @@ static inline uint32_t on_request(
 	t->give = NULL;
 	t->give_len = 0;
 	t->give_end = false;
+	t->trailers = NULL;
 	t->pulls = 0;
 	t->body.len = 0;
 	copy_request(t, req);
@@ -135,16 +137,18 @@ static inline void on_closed(void *arg, void *user, uint32_t code, bool by_peer)
 
 static inline size_t pull(void *arg, void *user, char *to, size_t n, bool *ret_end)
 {
+	struct world *w = arg;
 	struct told *t = user;
 	size_t take = MIN(n, t->give_len);
 
-	(void)arg;
 	t->pulls++;
 	if (take)
 		memcpy(to, t->give, take);
 	t->give += take;
 	t->give_len -= take;
 	*ret_end = t->give_end && t->give_len == 0;
+	if (*ret_end && t->trailers)
+		*ret_end = h2_trailers(w->s, t->id, slice_of(t->trailers)) == 0;
 	return take;
 }
 

@@ -350,6 +350,10 @@ static void test_response_length(void **state)
 		"HTTP/1.1 200 OK\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\nVia: 1.1 sluice\r\n\r\n");
 	reply.framing = H1_BODY_CLOSE;
 	expect_response(in, &reply, "HTTP/1.1 200 OK\r\nVia: 1.1 sluice\r\nConnection: close\r\n\r\n");
+	reply.trailers = true; /* HTTP/2 */
+	expect_response(
+		in, &reply, "HTTP/1.1 200 OK\r\nTrailer: X\r\nVia: 1.1 sluice\r\nConnection: close\r\n\r\n");
+	reply.trailers = false;
 	reply.framing = H1_BODY_NONE; /* of a HEAD */
 	expect_response(in, &reply, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nVia: 1.1 sluice\r\n\r\n");
 	expect_response("HTTP/1.1 304 x\r\nContent-Length: 5\r\n\r\n", &reply,

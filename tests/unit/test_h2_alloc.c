@@ -9,7 +9,8 @@ static struct {
 	int accepted, closed, ended;
 	size_t body;
 } seen;
-static int streams[8]; /* what on_request stores: its address is the user */
+static struct h2_session *trails; /* stream 3 of it has trailers */
+static int streams[8];		  /* what on_request stores: its address is the user */
 
 static uint32_t count_request(void *arg, int32_t id, const struct h1_request *req, bool end, void **ret_user)
 {
@@ -56,9 +57,14 @@ static void count_closed(void *arg, void *user, uint32_t code, bool by_peer)
 static size_t give_end(void *arg, void *user, char *to, size_t n, bool *ret_end)
 {
 	(void)arg;
-	(void)user;
 	memset(to, 'x', MIN(n, 100));
 	*ret_end = true;
+	if (user == &streams[3 / 2]) {
+		int told = h2_trailers(trails, 3, SLICE("X-Sum: 1\r\nX-Other: a b c\r\n\r\n"));
+
+		assert_true(told == 0 || told == -ENOMEM || told == -ENOBUFS || told == -ENOENT);
+		*ret_end = told == 0;
+	}
 	return MIN(n, 100);
 }
 
@@ -127,6 +133,7 @@ static int life(const struct h2_limits *limits)
 	memset(&seen, 0, sizeof(seen));
 	if (err)
 		return err;
+	trails = s;
 	for (unsigned i = 0; i < ARRAY_LEN(parts) && !err; i++) {
 		err = h2_recv(s, parts[i]->data, parts[i]->len, 1000 + i);
 		if (i == 0 && !err) {

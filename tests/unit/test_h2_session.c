@@ -264,6 +264,69 @@ static void test_trailers(void **state)
 	world_free(w);
 }
 
+/* Trailers of an answer: behind the last DATA, which does not end the stream then. */
+static void test_answer_trailers(void **state)
+{
+	static const struct {
+		const char *text;
+		int err;
+	} bad[] = {
+		{"", -EINVAL},
+		{"\r\n", -EINVAL}, /* none: the caller's to know */
+		{"X-Sum: 1\r\n", -EINVAL},
+		{"nocolon\r\n\r\n", -EINVAL},
+	};
+	struct world *w = world_new();
+	struct buf big = {0};
+
+	(void)state;
+	get(w, 1);
+	get(w, 3);
+	get(w, 5);
+	assert_int_equal(feed(w), 0);
+	for (int32_t id = 1; id <= 5; id += 2)
+		assert_int_equal(answer(w, id, PLAIN_HEAD, false), 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(h2_trailers(w->s, 1, slice_of(bad[i].text)), bad[i].err);
+	for (unsigned i = 0; i < 257; i++)
+		assert_int_equal(buf_printf(&big, "x: y\r\n"), 0);
+	assert_int_equal(buf_printf(&big, "\r\n"), 0);
+	assert_int_equal(h2_trailers(w->s, 1, buf_slice(&big)), -E2BIG);
+	buf_reset(&big);
+	assert_int_equal(h2_trailers(w->s, 99, SLICE("X: y\r\n\r\n")), -ENOENT);
+	told_of(w, 1)->trailers = "X-Sum: 42 \r\nB:\r\n\r\n";
+	give(w, 1, "body", true);
+	assert_true(find_frame(w, F_DATA, 1));
+	assert_int_equal(w->f.flags, 0);
+	assert_int_equal(w->f.n, 4);
+	assert_true(next_frame(w));
+	assert_int_equal(w->f.type, F_HEADERS);
+	assert_int_equal(w->f.flags, END_HEADERS | END_STREAM);
+	assert_string_equal(decoded(w), "x-sum: 42\nb: \n");
+	assert_int_equal(told_of(w, 1)->closes, 1);
+	assert_int_equal(told_of(w, 1)->code, 0);
+	/* no body: no DATA either */
+	told_of(w, 3)->trailers = "X: y\r\n\r\n";
+	give(w, 3, "", true);
+	assert_true(next_frame(w));
+	assert_int_equal(w->f.type, F_HEADERS);
+	assert_int_equal(w->f.flags, END_HEADERS | END_STREAM);
+	assert_string_equal(decoded(w), "x: y\n");
+	assert_int_equal(told_of(w, 3)->closes, 1);
+	/* what cannot be sent does not end it */
+	told_of(w, 5)->trailers = "broken";
+	give(w, 5, "half", true);
+	assert_true(next_frame(w));
+	assert_int_equal(w->f.type, F_DATA);
+	assert_int_equal(w->f.flags, 0);
+	assert_false(next_frame(w));
+	h2_reset(w->s, 5, H2_INTERNAL_ERROR);
+	expect_rst(w, 5, H2_INTERNAL_ERROR);
+	assert_int_equal(h2_trailers(w->s, 5, SLICE("X: y\r\n\r\n")), -ENOENT);
+	assert_false(next_frame(w));
+	world_free(w);
+}
+
 static void test_heads(void **state)
 {
 	static const struct {
@@ -811,6 +874,7 @@ int main(void)
 		cmocka_unit_test(test_request_bodies),
 		cmocka_unit_test(test_length_mismatch),
 		cmocka_unit_test(test_trailers),
+		cmocka_unit_test(test_answer_trailers),
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_big_head),
 		cmocka_unit_test(test_early_answer),

@@ -41,9 +41,10 @@ struct h1_reply {
 	uint8_t client_minor;	 /* the client's HTTP/1.minor */
 	enum h1_framing framing; /* to the client: LENGTH, CHUNKED, CLOSE or NONE */
 	bool keep_alive;	 /* false: Connection: close is said */
-	bool stream;  /* an event stream (or a route that streams): X-Accel-Buffering: no, Cache-Control with
-			 no-transform */
-	bool upgrade; /* a 101 */
+	bool stream;   /* an event stream (or a route that streams): X-Accel-Buffering: no, Cache-Control with
+			  no-transform */
+	bool upgrade;  /* a 101 */
+	bool trailers; /* follow the body, though it is not chunked: HTTP/2 */
 	struct h1_edits edits;
 };
 

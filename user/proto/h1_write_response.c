@@ -39,7 +39,7 @@ static void put_field(struct h1_out *out, const struct h1_response *resp, const 
 			h1_out_number(out, f->name, resp->content_length);
 		return;
 	case H1_F_TRAILER:
-		if (reply->framing != H1_BODY_CHUNKED)
+		if (reply->framing != H1_BODY_CHUNKED && !reply->trailers)
 			return;
 		break;
 	case H1_F_X_ACCEL_BUFFERING:

@@ -138,6 +138,9 @@ bool h2_wants_pull(const struct h2_session *s);
  * no such stream; -EINVAL: not a head; -E2BIG: over 256 fields; -ENOBUFS: no memory within the limit (reset
  * the stream); -ENOMEM. */
 must_check int h2_head(struct h2_session *s, int32_t id, struct slice h1_head, bool end);
+/* For pull(), before it says *ret_end: HTTP/1.1 field lines and the empty line behind them follow the body as
+ * its trailers. They are checked by the chunk reader. Errors as h2_head()'s, and nothing follows then. */
+must_check int h2_trailers(struct h2_session *s, int32_t id, struct slice h1_trailers);
 /* pull() has bytes or the end now. Unknown ids are legal. */
 void h2_resume(struct h2_session *s, int32_t id);
 /* RST_STREAM. Never counted as abuse: what the peer did wrong the session has counted itself. on_closed

@@ -24,6 +24,8 @@ ssize_t h2_read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t length
 	if (n == 0 && !end)
 		return NGHTTP2_ERR_DEFERRED;
 	*flags = NGHTTP2_DATA_FLAG_NO_COPY | (end ? NGHTTP2_DATA_FLAG_EOF : 0);
+	if (unlikely(end && stream->trailed))
+		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
 	/* nghttp2 offers the window, or a frame's 16 KiB. */
 	if (n == length && length < H2_FRAME_MAX) {
 		s->stats.stalls++;
@@ -195,10 +197,26 @@ static int field_add(struct head *h, struct slice line)
 	return 0;
 }
 
-static int head_read(struct slice text, struct head *h)
+/* Field lines up to the empty one. */
+static int fields_read(struct slice text, struct head *h)
 {
 	struct slice line;
 	int err = 0;
+
+	while (!err) {
+		if (!next_line(&text, &line))
+			return -EINVAL;
+		if (line.n == 0)
+			return 0;
+		err = field_add(h, line);
+	}
+	return err;
+}
+
+static int head_read(struct slice text, struct head *h)
+{
+	struct slice line;
+	int err;
 
 	h->event_stream = false;
 	if (!next_line(&text, &line) || line.n < 12 || !slice_starts(line, SLICE("HTTP/1.1 ")))
@@ -211,14 +229,10 @@ static int head_read(struct slice text, struct head *h)
 	}
 	h->nv[0] = nv_of(SLICE(":status"), (struct slice){line.p + 9, 3});
 	h->n = 1;
-	while (!err) {
-		if (!next_line(&text, &line))
-			return -EINVAL;
-		if (line.n == 0)
-			return h->status >= 100 && h->status != 101 ? 0 : -EINVAL;
-		err = field_add(h, line);
-	}
-	return err;
+	err = fields_read(text, h);
+	if (err)
+		return err;
+	return h->status >= 100 && h->status != 101 ? 0 : -EINVAL;
 }
 
 static int no_memory(struct h2_session *s)
@@ -227,20 +241,33 @@ static int no_memory(struct h2_session *s)
 	return -ENOMEM;
 }
 
-int h2_head(struct h2_session *s, int32_t id, struct slice text, bool end)
+/* Of an answer that can still be sent; else NULL. */
+static struct h2_stream *answerable(const struct h2_session *s, int32_t id)
 {
 	struct h2_stream *stream = h2_is_over(s) ? NULL : h2_stream_of(s, id);
+
+	return stream && !stream->detached && !stream->by_peer ? stream : NULL;
+}
+
+/* nghttp2 cannot go on after an allocation failed, so it is asked only for what there is room for. */
+static bool has_memory(const struct h2_session *s, struct slice text, const struct head *h)
+{
+	return s->mem.max - MIN(s->mem.used, s->mem.max) >= H2_HEAD_COST(text.n, h->n);
+}
+
+int h2_head(struct h2_session *s, int32_t id, struct slice text, bool end)
+{
+	struct h2_stream *stream = answerable(s, id);
 	nghttp2_data_provider body = {.source.ptr = stream, .read_callback = h2_read_body};
 	struct head h;
 	int err;
 
-	if (!stream || stream->detached || stream->by_peer)
+	if (!stream)
 		return -ENOENT;
 	err = head_read(text, &h);
 	if (err)
 		return err;
-	/* nghttp2 cannot go on after an allocation failed, so it is asked only for what there is room for. */
-	if (s->mem.max - MIN(s->mem.used, s->mem.max) < H2_HEAD_COST(text.n, h.n))
+	if (!has_memory(s, text, &h))
 		return -ENOBUFS;
 	if (h.status < 200) {
 		err = nghttp2_submit_headers(s->ng, NGHTTP2_FLAG_NONE, id, NULL, h.nv, h.n, NULL);
@@ -249,5 +276,27 @@ int h2_head(struct h2_session *s, int32_t id, struct slice text, bool end)
 	if (nghttp2_submit_response(s->ng, id, h.nv, h.n, end ? NULL : &body))
 		return no_memory(s);
 	stream->event_stream = h.status == 200 && h.event_stream;
+	return 0;
+}
+
+int h2_trailers(struct h2_session *s, int32_t id, struct slice text)
+{
+	struct h2_stream *stream = answerable(s, id);
+	struct head h;
+	int err;
+
+	if (!stream || stream->trailed)
+		return -ENOENT;
+	h.n = 0;
+	err = fields_read(text, &h);
+	if (err)
+		return err;
+	if (!h.n)
+		return -EINVAL;
+	if (!has_memory(s, text, &h))
+		return -ENOBUFS;
+	if (nghttp2_submit_trailer(s->ng, id, h.nv, h.n))
+		return no_memory(s);
+	stream->trailed = true;
 	return 0;
 }

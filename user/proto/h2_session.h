@@ -27,6 +27,7 @@ struct h2_stream {
 	bool by_peer;	   /* the peer has reset it */
 	bool detached;	   /* nothing is called for it */
 	bool ours;	   /* the reset that is queued is not the peer's fault */
+	bool trailed;	   /* trailers are queued: they end it, not its last DATA */
 };
 
 struct h2_session {

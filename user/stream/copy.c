@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rng.h"
-#include "stream/stream.h"
+#include "stream/h2_conn.h"
 
 #define STREAM_READ_BYTES                                                                                    \
 	(16 * 1024)	  /* of an event stream: also the most that a lagging client leaves with us */
@@ -110,8 +110,15 @@ static int take_chunked(struct stream *s, const char *p, size_t n, size_t *ret_u
 		err = out_send(s, p + raw, used - raw, false);
 	if (err)
 		return err;
+	if (likely(r->state < CHUNK_TRAILER))
+		return BODY_MORE;
 	if (r->state == CHUNK_BAD)
 		return BODY_BAD;
+	/* HTTP/1.1 has got them with the rest, and HTTP/1.0 has no place for them. */
+	if (s->client->carrier)
+		err = h2_slot_trailers(s->client, (struct slice){p, used}, r->ext);
+	if (err)
+		return err;
 	return r->state == CHUNK_DONE ? BODY_END : BODY_MORE;
 }
 

@@ -121,6 +121,7 @@ static int send_head(struct stream *s, const struct h1_response *resp, bool more
 		.keep_alive = !s->close_client,
 		.stream = s->resp.stream,
 		.upgrade = resp->status == 101,
+		.trailers = s->client->carrier && s->resp.in == H1_BODY_CHUNKED,
 		.edits = s->route->response_edits,
 	};
 	int err = h1_write_response(&out, resp, &reply);

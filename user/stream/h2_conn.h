@@ -29,7 +29,8 @@ struct h2_slot {
 	struct client client;
 	struct h2_conn *conn;
 	struct list link, dirty;
-	struct backlog out; /* text of the response's head and bytes of its body, for the session */
+	struct backlog out;  /* text of the response's head and bytes of its body, for the session */
+	struct buf trailers; /* the upstream's section of them, as far as it came: CRLF alone is none */
 	int32_t id;
 	uint32_t reset; /* error code that ends it behind what is in `out`; with ended false */
 	bool has_head;	/* the final head was given to the session */
@@ -60,6 +61,9 @@ void h2_slot_finish(struct client *c, uint64_t stall_ms);
  * away.
  */
 void h2_slot_release(struct client *c, bool at_once, uint32_t code);
+/* The response's chunks are over. `read` ends where their trailer section does, so far, which has `total`
+ * bytes by now: checked ones. */
+must_check int h2_slot_trailers(struct client *c, struct slice read, size_t total);
 /* Bytes of the request's body were taken. */
 void h2_slot_consumed(struct client *c, size_t n);
 

@@ -30,6 +30,7 @@ static void slot_free(struct h2_slot *slot)
 	task_cancel(&c->again);
 	buf_reset(&c->in);
 	backlog_reset(&slot->out);
+	buf_reset(&slot->trailers);
 	task_defer(c->env->loop, &c->free_task);
 	if (list_empty(&slot->conn->slots) && !carrier->closed)
 		task_defer(c->env->loop, &slot->conn->flush);
@@ -169,21 +170,32 @@ static bool is_interim(struct slice head)
 	return head.n > 9 && head.p[9] == '1';
 }
 
+/* The session cannot send what would make the response whole. */
+static void spoil(struct h2_slot *slot)
+{
+	slot->cut = true;
+	slot->ended = slot->told_end = false;
+	slot->reset = H2_INTERNAL_ERROR;
+	backlog_reset(&slot->out);
+}
+
+static bool has_trailers(const struct h2_slot *slot)
+{
+	return slot->trailers.len > 2;
+}
+
 static void give_heads(struct h2_slot *slot)
 {
 	while (!slot->has_head) {
 		struct slice head = {slot->out.buf.data + slot->out.at, head_len(&slot->out)};
-		bool bare = slot->ended && head.n == backlog_len(&slot->out);
+		bool bare = slot->ended && head.n == backlog_len(&slot->out) && !has_trailers(slot);
 
 		if (!head.n)
 			return;
 		slot->has_head = !is_interim(head);
 		slot->told_end = slot->has_head && bare;
 		if (h2_head(slot->conn->session, slot->id, head, slot->told_end)) {
-			slot->cut = true;
-			slot->ended = slot->told_end = false;
-			slot->reset = H2_INTERNAL_ERROR;
-			backlog_reset(&slot->out);
+			spoil(slot);
 			return;
 		}
 		slot->out.at += head.n;
@@ -230,6 +242,14 @@ void h2_slot_offer(struct h2_slot *slot)
 		h2_resume(slot->conn->session, slot->id);
 }
 
+/* All of the body was taken. False: it cannot be ended as it should. */
+static bool end_body(struct h2_slot *slot)
+{
+	if (has_trailers(slot) && h2_trailers(slot->conn->session, slot->id, buf_slice(&slot->trailers)))
+		spoil(slot);
+	return slot->ended;
+}
+
 size_t h2_slot_pull(struct h2_slot *slot, char *to, size_t n, bool *ret_end)
 {
 	struct backlog *out = &slot->out;
@@ -245,7 +265,8 @@ size_t h2_slot_pull(struct h2_slot *slot, char *to, size_t n, bool *ret_end)
 		slot->client.stream->ctl->last_out_ns = loop_now_ns(slot->client.env->loop);
 	if (backlog_len(out))
 		return take;
-	*ret_end = slot->told_end = slot->ended;
+	if (slot->ended)
+		*ret_end = slot->told_end = end_body(slot);
 	if (slot->cut)
 		h2_slot_mark(slot);
 	has_room(slot);
@@ -311,6 +332,17 @@ void h2_slot_lost(struct h2_slot *slot, bool reset)
 		h2_slot_end(slot, reset);
 	else
 		slot_free(slot);
+}
+
+int h2_slot_trailers(struct client *c, struct slice read, size_t total)
+{
+	struct buf *b = &slot_of(c)->trailers;
+	size_t fresh = total - b->len;
+
+	/* The final CRLF alone, in one piece: so nearly every body ends. */
+	if (fresh == 2 && total == 2 && read.p[read.n - 1] == '\n')
+		return 0;
+	return buf_append(b, read.p + read.n - fresh, fresh);
 }
 
 void h2_slot_consumed(struct client *c, size_t n)
