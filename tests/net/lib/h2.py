@@ -11,7 +11,8 @@ import time
 
 import hpack
 
-from .wire import TIMEOUT, Ended, NotInTime, Wire, connect
+from .tls import TlsMixin
+from .wire import TIMEOUT, Ended, NotInTime, Wire
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
@@ -58,70 +59,17 @@ def events_fields(path="/events", fields=(), **kw):
     return request_fields(path, fields=[("accept", "text/event-stream"), *fields], **kw)
 
 
-class TlsWire(Wire):
-    """The same over TLS: `log` holds what was decrypted."""
+class TlsWire(TlsMixin, Wire):
+    """A client's that believes any certificate."""
 
     def __init__(self, wire, alpn=("h2",), name="test.example"):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if alpn:
             context.set_alpn_protocols(list(alpn))
-        wire.sock.settimeout(TIMEOUT)
-        sock = context.wrap_socket(wire.sock, server_hostname=name)
-        super().__init__(sock)
-        self.alpn = sock.selected_alpn_protocol()
-        self.tcp = wire
-
-    def fill(self, timeout=TIMEOUT, most=262144):
-        if self.end:
-            return False
-        stop = time.monotonic() + timeout
-        while True:
-            try:
-                data = self.sock.recv(most)
-            except ssl.SSLWantReadError:
-                if not self._readable(stop - time.monotonic()):
-                    return False
-                continue
-            except (ConnectionResetError, BrokenPipeError, ssl.SSLError):
-                self.end, self.end_time = "rst", time.monotonic()
-                return False
-            if not data:
-                self.end, self.end_time = "fin", time.monotonic()
-                return False
-            self.last_time = time.monotonic()
-            self.buf += data
-            self.log += data
-            self.arrivals.append((self.last_time, len(self.log)))
-            return True
-
-    def _readable(self, timeout):
-        import select
-
-        return timeout > 0 and bool(select.select([self.sock], [], [], timeout)[0])
-
-    def send(self, data, timeout=TIMEOUT):
-        import select
-
-        view, stop = memoryview(bytes(data)), time.monotonic() + timeout
-        while view:
-            try:
-                view = view[self.sock.send(view[:16384]) :]
-            except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                left = stop - time.monotonic()
-                if left <= 0:
-                    raise NotInTime(f"peer took no more than all but {len(view)} bytes in {timeout} s") from None
-                select.select([self.sock], [self.sock], [], min(left, 0.05))
-        return time.monotonic()
-
-    def send_some(self, data):
-        try:
-            return self.sock.send(data)
-        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            return 0
-        except (ConnectionResetError, BrokenPipeError, ssl.SSLError):
-            self.end, self.end_time = self.end or "rst", self.end_time or time.monotonic()
-            return 0
+        super().__init__(wire.sock)
+        self.secure(context, name=name)
+        self.alpn = self.sock.selected_alpn_protocol()
 
 
 class Frame:

@@ -1,15 +1,18 @@
 """A Wire through TLS: the same bytes and times, above the records; `end` tells a close_notify from a truncation."""
 
 import os
-import select
 import ssl
 import time
 
-from .wire import TIMEOUT, NotInTime, Wire, tcp_connect
+from .wire import TIMEOUT, Wire, tcp_connect
 
 
 class TlsMixin:
     """`end` is "fin" after close_notify, "cut" when TCP ended without one, "rst" as ever."""
+
+    AGAIN = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # both are SSLError too: looked for before BROKEN
+    BROKEN = (*Wire.BROKEN, ssl.SSLError)
+    PIECE = 16384  # a record: ssl counts as sent only what went out whole
 
     def secure(self, context, server_side=False, name=None, session=None, timeout=TIMEOUT):
         self.sock.settimeout(timeout)
@@ -20,46 +23,11 @@ class TlsMixin:
         self.sock.setblocking(False)
         return self
 
-    def send(self, data, timeout=TIMEOUT):
-        view, stop = memoryview(bytes(data)), time.monotonic() + timeout
-        while view:
-            try:
-                view = view[self.sock.send(view) :]
-                continue
-            except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                pass
-            left = stop - time.monotonic()
-            if left <= 0 or not select.select([], [self.sock], [], left)[1]:
-                raise NotInTime(f"peer took no more than all but {len(view)} bytes in {timeout} s")
-        return time.monotonic()
-
-    def fill(self, timeout=TIMEOUT, most=262144):
-        if self.end:
-            return False
-        stop = time.monotonic() + timeout
-        while True:
-            try:
-                data = self.sock.recv(most)
-                break
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                left = max(0.0, stop - time.monotonic())
-                if not select.select([self.sock], [], [], left)[0]:
-                    return False
-            except ssl.SSLError as e:
-                cut = isinstance(e, ssl.SSLEOFError) or e.reason == "UNEXPECTED_EOF_WHILE_READING"
-                self.end, self.end_time, self.alert = "cut" if cut else "alert", time.monotonic(), e.reason
-                return False
-            except (ConnectionResetError, BrokenPipeError):
-                self.end, self.end_time = "rst", time.monotonic()
-                return False
-        if not data:
-            self.end, self.end_time = "fin", time.monotonic()
-            return False
-        self.last_time = time.monotonic()
-        self.buf += data
-        self.log += data
-        self.arrivals.append((self.last_time, len(self.log)))
-        return True
+    def ended_by(self, error):
+        if not isinstance(error, ssl.SSLError):
+            return super().ended_by(error)
+        self.alert = error.reason
+        return "cut" if isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING" else "alert"
 
     def fin(self):
         """close_notify, and the sending half of TCP."""

@@ -178,7 +178,11 @@ class Body:
 
 
 class Wire:
-    """A connected socket with a log of all that was received."""
+    """A connected socket with a log of all that was received. What TLS does otherwise is in these three and ended_by() (tls.py)."""
+
+    AGAIN = (BlockingIOError, InterruptedError)  # nothing is there, or no room, for now
+    BROKEN = (ConnectionResetError, BrokenPipeError)
+    PIECE = None  # bytes handed to the socket at once, at most
 
     def __init__(self, sock):
         self.sock = sock
@@ -198,9 +202,9 @@ class Wire:
         view, stop = memoryview(bytes(data)), time.monotonic() + timeout
         while view:
             try:
-                view = view[self.sock.send(view) :]
+                view = view[self.sock.send(view[: self.PIECE]) :]
                 continue
-            except BlockingIOError:
+            except self.AGAIN:
                 pass
             left = stop - time.monotonic()
             if left <= 0 or not select.select([], [self.sock], [], left)[1]:
@@ -211,10 +215,10 @@ class Wire:
         """Sends what the socket takes now; returns how many bytes. 0 and `end` set when the peer has gone."""
         try:
             return self.sock.send(data)
-        except BlockingIOError:
+        except self.AGAIN:
             return 0
-        except (ConnectionResetError, BrokenPipeError):
-            self.end, self.end_time = self.end or "rst", self.end_time or time.monotonic()
+        except self.BROKEN as e:
+            self.end, self.end_time = self.end or self.ended_by(e), self.end_time or time.monotonic()
             return 0
 
     def fin(self):
@@ -230,19 +234,25 @@ class Wire:
         return time.monotonic()
 
     # -- in --
+    def ended_by(self, error):
+        """What `end` is called when the socket says this."""
+        return "rst"
+
     def fill(self, timeout=TIMEOUT, most=262144):
-        """One recv: True when bytes came, False at the end of the connection or when none came in time."""
+        """One recv that brings something: True when bytes came, False at the end of the connection or when none came in time."""
         if self.end:
             return False
-        try:
-            if not select.select([self.sock], [], [], max(0.0, timeout))[0]:
+        stop = time.monotonic() + timeout
+        while True:
+            try:
+                data = self.sock.recv(most)
+                break
+            except self.AGAIN:
+                if not select.select([self.sock], [], [], max(0.0, stop - time.monotonic()))[0]:
+                    return False
+            except self.BROKEN as e:
+                self.end, self.end_time = self.ended_by(e), time.monotonic()
                 return False
-            data = self.sock.recv(most)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except (ConnectionResetError, BrokenPipeError):
-            self.end, self.end_time = "rst", time.monotonic()
-            return False
         if not data:
             self.end, self.end_time = "fin", time.monotonic()
             return False
