@@ -67,7 +67,7 @@ static void a_line_holds_the_whole_truth(void **state)
 	struct log_end end = {.by = SLUICE_BY_UPSTREAM,
 		.phase = "copy",
 		.detail = "reset",
-		.query = SLICE("token=abc"),
+		.request.query = SLICE("token=abc"),
 		.now_ns = 11000000};
 	int ends[2];
 
@@ -89,10 +89,50 @@ static void a_line_holds_the_whole_truth(void **state)
 	assert_true(json_real_value(json_object_get(o, "age_ms")) == 10.0);
 	assert_true(json_is_null(json_object_get(o, "first_event_ms")));
 	json_decref(o);
-	access_log_open(&log, &c, SLICE(""));
+	access_log_open(&log, &c, &(struct log_request){0});
 	o = read_line(ends[0]);
 	assert_string_equal(json_string_value(json_object_get(o, "event")), "open");
+	assert_null(json_object_get(o, "client_certificate"));
 	json_decref(o);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* The longest line there is fits, and is whole. */
+static void a_certificate_is_named_and_cut(void **state)
+{
+	struct sluice_counters totals = {0};
+	struct sluice_ctl c = record();
+	char query[1025], subject[2000];
+	struct log_request req = {.certificate = "CN=a\\, b"};
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	struct access_log log = {.pipe_fd = ends[1], .totals = &totals};
+	access_log_open(&log, &c, &req);
+	json_t *o = read_line(ends[0]);
+	assert_string_equal(json_string_value(json_object_get(o, "client_certificate")), "CN=a\\, b");
+	json_decref(o);
+	req.certificate = "";
+	access_log_open(&log, &c, &req);
+	o = read_line(ends[0]);
+	assert_true(json_is_null(json_object_get(o, "client_certificate")));
+	json_decref(o);
+	memset(query, '=', sizeof(query) - 5);
+	query[sizeof(query) - 5] = 0;
+	memset(query, '"', 1000);
+	memset(subject, '\\', sizeof(subject) - 1);
+	subject[sizeof(subject) - 1] = 0;
+	memset(c.path, '"', sizeof(c.path) - 1);
+	memset(c.host, 'h', sizeof(c.host) - 1);
+	req = (struct log_request){slice_of(query), subject};
+	access_log_open(&log, &c, &req);
+	o = read_line(ends[0]);
+	assert_int_equal(strlen(json_string_value(json_object_get(o, "client_certificate"))), 512);
+	assert_non_null(json_object_get(o, "query"));
+	json_decref(o);
+	assert_int_equal(totals.log_dropped, 0);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -130,7 +170,7 @@ static void without_memory_a_line_is_whole_or_counted(void **state)
 	struct log_end end = {.by = SLUICE_BY_UPSTREAM,
 		.phase = "copy",
 		.detail = "reset",
-		.query = SLICE("token=abc"),
+		.request = {SLICE("token=abc"), "CN=somebody"},
 		.now_ns = 11000000};
 	uint64_t lost = 0;
 	bool hit = true;
@@ -224,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_never_logged),
 		cmocka_unit_test(a_line_holds_the_whole_truth),
+		cmocka_unit_test(a_certificate_is_named_and_cut),
 		cmocka_unit_test(a_full_pipe_loses_lines_and_no_time),
 		cmocka_unit_test(without_memory_a_line_is_whole_or_counted),
 		cmocka_unit_test(the_process_writes_and_reopens),

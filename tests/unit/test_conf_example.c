@@ -40,6 +40,9 @@ static void test_loads(void **state)
 	assert_int_equal(s->listeners[2].tls->ncertificates, 2);
 	assert_null(s->listeners[2].tls->certificates[1].key);
 	assert_int_equal(s->listeners[2].tls->client_certificates, CLIENT_CERTS_REQUEST);
+	assert_string_equal(s->listeners[2].tls->client_subject_header, "X-Client-Subject");
+	assert_int_equal(s->nsubject_headers, 1);
+	assert_string_equal(s->subject_headers[0], "X-Client-Subject");
 	assert_int_equal(s->listeners[2].tls->handshake_ms, 10000);
 	assert_true(s->upstreams[2].tls->verify);
 	settings_unref(s);

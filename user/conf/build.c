@@ -117,6 +117,20 @@ static int build_upstream(const struct raw_upstream *raw, struct upstream_settin
 	return err;
 }
 
+static int build_subject_headers(struct settings *s)
+{
+	s->subject_headers = calloc(s->nlisteners, sizeof(*s->subject_headers));
+	if (!s->subject_headers)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		const struct tls_listener_settings *t = s->listeners[i].tls;
+
+		if (t && t->client_subject_header)
+			s->subject_headers[s->nsubject_headers++] = t->client_subject_header;
+	}
+	return 0;
+}
+
 static int build_lists(const struct raw_top *raw, struct settings *s)
 {
 	int err = 0;
@@ -129,6 +143,7 @@ static int build_lists(const struct raw_top *raw, struct settings *s)
 	s->nupstreams = raw->upstreams_count;
 	for (size_t i = 0; i < s->nlisteners && !err; i++)
 		err = build_listener(&raw->listeners[i], &s->listeners[i]);
+	err = err ? err : build_subject_headers(s);
 	for (size_t i = 0; i < s->nupstreams && !err; i++)
 		err = build_upstream(&raw->upstreams[i], &s->upstreams[i]);
 	if (err || !raw->trusted_proxies_count)

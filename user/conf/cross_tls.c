@@ -1,5 +1,18 @@
 /* What the keys of TLS mean for each other. */
 #include "conf/cross.h"
+#include "proto/h1_fields.h"
+
+/* Clients' fields of that name are dropped, and those that sluice knows have a meaning of their own. */
+static void check_subject_header(const struct entry *e)
+{
+	struct slice name = entry_text(e, "client_subject_header");
+	char text[QUOTED_MAX];
+
+	if (name.p && (h1_field_lookup(name) || h1_field_lookalike(name)))
+		entry_mistake(e, "client_subject_header",
+			"a name of your own such as X-Client-Subject, found %s, which means something else",
+			quoted(name, text));
+}
 
 void cross_check_listener_tls(const struct entry *listener)
 {
@@ -23,7 +36,11 @@ void cross_check_listener_tls(const struct entry *listener)
 		else if (asked == CLIENT_CERTS_OFF && entry_has(&e, "client_ca"))
 			entry_mistake(&e, "client_ca",
 				"only with client_certificates: request or require, found without");
+		if (asked == CLIENT_CERTS_OFF && entry_has(&e, "client_subject_header"))
+			entry_mistake(&e, "client_subject_header",
+				"only with client_certificates: request or require, found without");
 	}
+	check_subject_header(&e);
 	if (entry_has(&e, "min_version") && entry_number(&e, "ciphers", &profile) && profile == TLS_MODERN &&
 		entry_number(&e, "min_version", &version) && version != TLS_1_3)
 		entry_mistake(&e, "min_version", "1.3 with ciphers: modern, found less");

@@ -90,6 +90,7 @@
 	C(X, ciphers, tls_profile, profile, "intermediate") \
 	C(X, client_certificates, client_certificates, client_certificates, "off") \
 	V(X, client_ca, FILE, client_ca, NULL) \
+	V(X, client_subject_header, FIELD_NAME, client_subject_header, NULL) \
 	C(X, tickets, onoff, tickets, "on") \
 	N(X, handshake_timeout, DURATION, handshake_ms, "10s", NULL, 1 * MS, 1 * HOUR)
 

@@ -57,6 +57,7 @@ void settings_unref(struct settings *s)
 	free(s->routes);
 	free(s->upstreams);
 	free(s->listeners);
+	free(s->subject_headers);
 	free(s->trusted);
 	free(s->access_log);
 	section_release(SECTION_top, s);

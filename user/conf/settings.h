@@ -61,9 +61,10 @@ struct tls_listener_settings {
 	enum tls_version min_version; /* 1.2, with TLS_MODERN 1.3 */
 	enum tls_profile profile;
 	enum client_certificates client_certificates;
-	char *client_ca;       /* file; NULL: none */
-	bool tickets;	       /* sessions are resumed: true */
-	uint64_t handshake_ms; /* 10 s */
+	char *client_ca;	     /* file; NULL: none */
+	char *client_subject_header; /* field that tells upstreams the certificate's subject; NULL: none */
+	bool tickets;		     /* sessions are resumed: true */
+	uint64_t handshake_ms;	     /* 10 s */
 };
 
 struct tls_upstream_settings {
@@ -188,6 +189,10 @@ struct settings {
 
 	struct listener_settings *listeners;
 	size_t nlisteners;
+	/* Every client_subject_header there is, the listeners' own texts: no client of any listener may send
+	 * one. */
+	const char **subject_headers;
+	size_t nsubject_headers;
 	struct upstream_settings *upstreams;
 	size_t nupstreams;
 	struct route_settings *routes; /* first match wins: order as written, `policy/route.h` */

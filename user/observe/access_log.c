@@ -4,7 +4,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#define LINE_MAX_BYTES 4096 /* PIPE_BUF: a write of at most this much is whole or not at all */
+#define CERTIFICATE_MAX 512
+#define LINE_MAX_BYTES	4096 /* PIPE_BUF: a write of at most this much is whole or not at all */
 
 int access_log_redact(struct buf *out, struct slice query)
 {
@@ -102,7 +103,18 @@ static void set_query(struct line *l, struct slice query)
 		l->broken = true;
 }
 
-static struct line common(const char *event, const struct sluice_ctl *c, struct slice query)
+/* There is no such key when there is no certificate: most listeners ask for none. */
+static void set_certificate(struct line *l, const char *subject)
+{
+	char text[CERTIFICATE_MAX + 1];
+
+	if (!subject)
+		return;
+	snprintf(text, sizeof(text), "%s", subject);
+	set_text(l, "client_certificate", text);
+}
+
+static struct line common(const char *event, const struct sluice_ctl *c, const struct log_request *req)
 {
 	struct line l = {.o = json_object()};
 	char addr[NAMES_ADDR_MAX];
@@ -112,10 +124,11 @@ static struct line common(const char *event, const struct sluice_ctl *c, struct 
 	set_int(&l, "id", c->id);
 	set_int(&l, "worker", c->worker);
 	set_text(&l, "client", names_addr(&c->client, addr));
+	set_certificate(&l, req->certificate);
 	set_text(&l, "method", c->method);
 	set_text(&l, "host", c->host);
 	set_text(&l, "path", c->path);
-	set_query(&l, query);
+	set_query(&l, req->query);
 	set_int(&l, "status", c->status);
 	set_text(&l, "route", c->route_name);
 	set_text(&l, "upstream", c->upstream_name);
@@ -143,13 +156,13 @@ static void emit(struct access_log *log, struct line *l)
 		log->totals->log_dropped++;
 }
 
-void access_log_open(struct access_log *log, const struct sluice_ctl *c, struct slice query)
+void access_log_open(struct access_log *log, const struct sluice_ctl *c, const struct log_request *req)
 {
 	struct line l;
 
 	if (log->pipe_fd < 0)
 		return;
-	l = common("open", c, query);
+	l = common("open", c, req);
 	set_flag(&l, "event_stream", c, SLUICE_CTL_EVENT_STREAM);
 	emit(log, &l);
 }
@@ -160,7 +173,7 @@ void access_log_end(struct access_log *log, const struct sluice_ctl *c, const st
 
 	if (log->pipe_fd < 0)
 		return;
-	l = common("end", c, end->query);
+	l = common("end", c, &end->request);
 	set_text(&l, "ended_by", names_end_by(end->by));
 	set_text(&l, "phase", end->phase);
 	set_text(&l, "reason", end->detail);

@@ -14,16 +14,22 @@ struct access_log {
 	struct sluice_counters *totals;
 };
 
-/* What the record of a stream does not hold itself. */
+/* What the record of a stream does not hold itself: of its request, */
+struct log_request {
+	struct slice query;	 /* of the target; values are not logged */
+	const char *certificate; /* subject of the client's; NULL: it has shown none; 512 bytes are logged */
+};
+
+/* and of its end. */
 struct log_end {
 	enum sluice_end_by by;
 	const char *phase;  /* stream state in which it ended */
 	const char *detail; /* rule label, errno text or NULL */
-	struct slice query; /* of the target; values are not logged */
-	uint64_t now_ns;    /* monotonic */
+	struct log_request request;
+	uint64_t now_ns; /* monotonic */
 };
 
-void access_log_open(struct access_log *log, const struct sluice_ctl *c, struct slice query);
+void access_log_open(struct access_log *log, const struct sluice_ctl *c, const struct log_request *req);
 void access_log_end(struct access_log *log, const struct sluice_ctl *c, const struct log_end *end);
 
 /* The target's query with every value replaced by "***": "a=***&b=***". A member without a name is all value.

@@ -29,6 +29,10 @@ struct h1_forward {
 	struct slice host;	   /* replaces Host when n > 0 (upstream's `host` setting) */
 	struct slice path_prefix;  /* put before an origin-form target; n == 0: none */
 	bool upgrade;		   /* forward Upgrade and Connection: upgrade */
+	const char *const *own;	   /* fields that no client may send: dropped, also with '_' for '-' */
+	size_t nown;
+	struct slice subject_header; /* one of `own`, and its value; n == 0: not sent */
+	struct slice subject;
 	struct h1_edits edits;
 };
 

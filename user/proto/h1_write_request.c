@@ -44,6 +44,28 @@ static bool is_forwarding_lookalike(struct slice name)
 	}
 }
 
+/* The same name to an upstream with CGI habits. */
+static bool same_name(struct slice a, const char *b)
+{
+	size_t i = 0;
+
+	for (; i < a.n && b[i]; i++) {
+		char x = a.p[i] == '_' ? '-' : h1_lower(a.p[i]);
+
+		if (x != (b[i] == '_' ? '-' : h1_lower(b[i])))
+			return false;
+	}
+	return i == a.n && !b[i];
+}
+
+static bool is_own(struct slice name, const struct h1_forward *fwd)
+{
+	for (size_t i = 0; i < fwd->nown; i++)
+		if (same_name(name, fwd->own[i]))
+			return true;
+	return false;
+}
+
 static void put_field(struct h1_out *out, const struct h1_request *req, const struct h1_forward *fwd,
 	const struct h1_field *f)
 {
@@ -76,7 +98,7 @@ static void put_field(struct h1_out *out, const struct h1_request *req, const st
 	case H1_F_FORWARDED:
 		return;
 	case H1_F_OTHER:
-		if (is_forwarding_lookalike(f->name))
+		if (is_forwarding_lookalike(f->name) || is_own(f->name, fwd))
 			return;
 		break;
 	default:
@@ -170,6 +192,8 @@ int h1_write_request(struct buf *buf, const struct h1_request *req, const struct
 		: req->minor ? H1_VIA_11
 			     : H1_VIA_10);
 	put_forwarding(&out, req, fwd);
+	if (fwd->subject_header.n)
+		h1_out_field(&out, fwd->subject_header, fwd->subject);
 	if (fwd->upgrade && req->upgrade.n) {
 		h1_out_field(&out, SLICE("Connection"), SLICE("upgrade"));
 		h1_out_field(&out, SLICE("Upgrade"), req->upgrade);

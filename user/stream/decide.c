@@ -174,8 +174,7 @@ static void begin_body(struct stream *s, const struct h1_response *resp, struct 
 void decide(struct stream *s, struct slice rest)
 {
 	const struct h1_response *resp = &s->env->response;
-	struct slice query = {s->kept.data ? s->kept.data + s->query_at : NULL, s->kept.len - s->query_at};
-
+	struct log_request req = stream_log_request(s);
 	int err;
 
 	stream_move(s, STREAM_DECIDE);
@@ -204,7 +203,7 @@ void decide(struct stream *s, struct slice rest)
 	}
 	s->ctl->head_ns = loop_now_ns(s->env->loop);
 	count_head(s);
-	access_log_open(&s->env->log, s->ctl, query);
+	access_log_open(&s->env->log, s->ctl, &req);
 	s->logged_open = true;
 	begin_body(s, resp, rest);
 }

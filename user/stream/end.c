@@ -82,7 +82,7 @@ static void log_end(struct stream *s)
 		.by = s->end_by,
 		.phase = stream_state_name(s->phase),
 		.detail = s->detail,
-		.query = {s->kept.data ? s->kept.data + s->query_at : NULL, s->kept.len - s->query_at},
+		.request = stream_log_request(s),
 		.now_ns = loop_now_ns(s->env->loop),
 	};
 

@@ -6,6 +6,7 @@
 #include "policy/route.h"
 #include "stream/h2_conn.h"
 #include <stdio.h>
+#include <strings.h>
 
 void stream_timeout(struct timer *t);
 void stream_free_task(struct task *t);
@@ -146,6 +147,21 @@ static int keep_request(struct stream *s, const struct h1_request *req)
 	return 0;
 }
 
+/* Whom the client's certificate names, for the upstream. A reload may have taken the field out of what
+ * clients must not send: then it says nothing any more. */
+static void tell_subject(const struct stream *s, struct h1_forward *fwd)
+{
+	const struct tls_conn *tls = client_tls(s->client);
+	const char *header = tls ? tls_client_subject_header(tls) : NULL;
+
+	for (size_t i = 0; header && i < fwd->nown; i++) {
+		if (strcasecmp(header, fwd->own[i]) == 0) {
+			fwd->subject_header = slice_of(header);
+			fwd->subject = slice_of(tls_client_subject(tls));
+		}
+	}
+}
+
 static int write_head(struct stream *s, const struct h1_request *req)
 {
 	const struct upstream_settings *u = &s->gen->settings->upstreams[s->route->upstream];
@@ -157,11 +173,14 @@ static int write_head(struct stream *s, const struct h1_request *req)
 		.host = slice_of(u->host),
 		.path_prefix = slice_of(u->path_prefix),
 		.upgrade = s->wants_upgrade,
+		.own = s->gen->settings->subject_headers,
+		.nown = s->gen->settings->nsubject_headers,
 		.edits = s->route->request_edits,
 	};
 
 	addr_record_ip(&s->client->addr, ip, sizeof(ip));
 	fwd.client_ip = slice_of(ip);
+	tell_subject(s, &fwd);
 	return h1_write_request(&s->req_head, req, &fwd);
 }
 

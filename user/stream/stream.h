@@ -74,9 +74,20 @@ struct client {
 	uint64_t linger_end_ms;
 };
 
+/* NULL: it speaks plaintext. */
+static inline const struct tls_conn *client_tls(const struct client *c)
+{
+	return c->carrier ? c->carrier->wire.tls : c->wire.tls;
+}
+
 static inline bool client_is_tls(const struct client *c)
 {
-	return c->wire.tls || (c->carrier && c->carrier->wire.tls);
+	return client_tls(c) != NULL;
+}
+
+static inline const char *client_subject(const struct client *c)
+{
+	return client_is_tls(c) ? tls_client_subject(client_tls(c)) : NULL;
 }
 
 /* The request's body on its way up. */
@@ -185,6 +196,15 @@ struct stream {
 static inline bool stream_sends(const struct stream *s)
 {
 	return !s->req.done || backlog_len(&s->to_up);
+}
+
+/* For its lines in the access log. */
+static inline struct log_request stream_log_request(const struct stream *s)
+{
+	return (struct log_request){
+		.query = {s->kept.data ? s->kept.data + s->query_at : NULL, s->kept.len - s->query_at},
+		.certificate = client_subject(s->client),
+	};
 }
 
 /* ---- table.c: moves and dispatch */

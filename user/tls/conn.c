@@ -117,7 +117,8 @@ void tls_conn_free(struct tls_conn *c)
 	tls_client_unref(c->client);
 	free(c->host);
 	free(c->why_text);
-	OPENSSL_free(c->subject);
+	free(c->subject);
+	free(c->subject_header);
 	free(c);
 }
 
@@ -178,12 +179,60 @@ static int fail(struct tls_conn *c, int n)
 	return err;
 }
 
+static bool is_printable(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] >= ' ' && p[i] <= '~')
+		i++;
+	return i == n;
+}
+
+/* The subject of a client's certificate. What would not be all of it is for the log alone: two names that are
+ * cut may look the same. */
+static int note_subject(struct tls_conn *c)
+{
+	X509 *x = SSL_get0_peer_certificate(c->ssl);
+	const char *header = c->server->subject_header;
+	int err = -ENOMEM;
+	size_t keep;
+	char *p;
+	long n;
+	BIO *b;
+
+	if (!x || SSL_get_verify_result(c->ssl) != X509_V_OK)
+		return 0;
+	b = BIO_new(BIO_s_mem());
+	/* Control bytes and all beyond ASCII are escaped (ASN1_STRFLGS_RFC2253). */
+	if (b && X509_NAME_print_ex(b, X509_get_subject_name(x), 0, XN_FLAG_RFC2253) >= 0) {
+		n = BIO_get_mem_data(b, &p);
+		keep = (size_t)MIN(n, (long)TLS_SUBJECT_MAX);
+		c->subject = calloc(1, keep + 1);
+		err = c->subject ? 0 : -ENOMEM;
+		if (c->subject && keep)
+			memcpy(c->subject, p, keep);
+		if (!err && header && n && n <= TLS_SUBJECT_MAX && is_printable(p, (size_t)n)) {
+			c->subject_header = strdup(header);
+			err = c->subject_header ? 0 : -ENOMEM;
+		}
+	}
+	BIO_free(b);
+	ERR_clear_error();
+	return err;
+}
+
 /* What only the handshake needed. */
-static void finish(struct tls_conn *c)
+static int finish(struct tls_conn *c)
 {
 	const unsigned char *protocol;
 	unsigned n;
 
+	if (c->server && note_subject(c)) {
+		c->failed = true;
+		say(c, "out of memory");
+		c->failure = SLUICE_TLS_FAIL_OTHER;
+		return -ENOMEM;
+	}
 	c->done = true;
 	/* One of a few busy connections, not one of many idle ones: it keeps its buffers. */
 	SSL_get0_alpn_selected(c->ssl, &protocol, &n);
@@ -193,6 +242,7 @@ static void finish(struct tls_conn *c)
 		SSL_set_tlsext_status_ocsp_resp(c->ssl, NULL, 0);
 		tls_server_unref(take_ptr(c->server));
 	}
+	return 0;
 }
 
 int tls_handshake(struct tls_conn *c)
@@ -204,10 +254,8 @@ int tls_handshake(struct tls_conn *c)
 	if (c->failed)
 		return -EPROTO;
 	n = SSL_do_handshake(c->ssl);
-	if (n == 1) {
-		finish(c);
-		return 0;
-	}
+	if (n == 1)
+		return finish(c);
 	err = fail(c, n);
 	if (!err) {
 		c->failed = true;
@@ -368,27 +416,18 @@ static enum tls_alpn alpn_of(const SSL *ssl)
 	return n ? TLS_ALPN_H1 : TLS_ALPN_NONE;
 }
 
-static const char *subject_of(struct tls_conn *c)
+const char *tls_client_subject(const struct tls_conn *c)
 {
-	X509 *x = SSL_get0_peer_certificate(c->ssl);
-
-	if (!c->subject && x) {
-		BIO *b = BIO_new(BIO_s_mem());
-		char *p;
-		long n;
-
-		if (b && X509_NAME_print_ex(b, X509_get_subject_name(x), 0, XN_FLAG_RFC2253) >= 0) {
-			n = BIO_get_mem_data(b, &p);
-			c->subject = OPENSSL_strndup(p, (size_t)n);
-		}
-		BIO_free(b);
-	}
 	return c->subject;
 }
 
-void tls_info(const struct tls_conn *conn, struct tls_info *ret)
+const char *tls_client_subject_header(const struct tls_conn *c)
 {
-	struct tls_conn *c = (struct tls_conn *)conn; /* the subject's text is made at the first call */
+	return c->subject_header;
+}
+
+void tls_info(const struct tls_conn *c, struct tls_info *ret)
+{
 	SSL *ssl = c->ssl;
 
 	*ret = (struct tls_info){
@@ -399,9 +438,7 @@ void tls_info(const struct tls_conn *conn, struct tls_info *ret)
 		.server_name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name),
 		.resumed = SSL_session_reused(ssl),
 		.ktls_send = c->io.ktls_send,
-		.client_cert = SSL_is_server(ssl) && SSL_get0_peer_certificate(ssl) &&
-			       SSL_get_verify_result(ssl) == X509_V_OK,
+		.client_cert = c->subject != NULL,
+		.client_subject = c->subject,
 	};
-	if (ret->client_cert)
-		ret->client_subject = subject_of(c);
 }

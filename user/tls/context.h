@@ -22,6 +22,7 @@ struct tls_host {
 struct tls_server {
 	int refs;
 	enum http_versions http;
+	char *subject_header; /* NULL: none */
 	struct tls_tickets *tickets;
 	struct tls_host *hosts; /* the first is the default */
 	size_t nhosts;
@@ -109,8 +110,8 @@ struct tls_conn {
 	char *host; /* a client's: whose session it is */
 	char *why_text;
 	const char *why;
-	enum sluice_tls_fail failure; /* with `why`, of a handshake */
-	char *subject;
+	enum sluice_tls_fail failure;	/* with `why`, of a handshake */
+	char *subject, *subject_header; /* of a client that has shown a certificate */
 };
 
 #endif

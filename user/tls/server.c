@@ -146,6 +146,7 @@ void tls_server_unref(struct tls_server *s)
 	for (size_t i = 0; i < s->nhosts; i++)
 		host_done(&s->hosts[i]);
 	free(s->hosts);
+	free(s->subject_header);
 	free(s);
 }
 
@@ -294,6 +295,11 @@ int tls_server_new(const struct listener_settings *l, const struct tls_listener_
 	s->hosts = calloc(MAX(m->npairs, (size_t)1), sizeof(*s->hosts));
 	if (!s->hosts || !m->npairs)
 		err = s->hosts ? -EINVAL : -ENOMEM;
+	if (l->tls->client_subject_header) {
+		s->subject_header = strdup(l->tls->client_subject_header);
+		if (!s->subject_header)
+			err = -ENOMEM;
+	}
 	for (size_t i = 0; i < m->npairs && err != -ENOMEM; i++) {
 		one = add_pair(s, l, m, i, tickets, errors);
 		err = one ? one : err;

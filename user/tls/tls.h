@@ -126,9 +126,18 @@ struct tls_info {
 	bool resumed;
 	bool ktls_send;		    /* the kernel encrypts: plain send() works for application data */
 	bool client_cert;	    /* the peer has shown a certificate, and it is verified */
-	const char *client_subject; /* RFC 2253, "CN=…,O=…"; NULL: none */
+	const char *client_subject; /* tls_client_subject() */
 };
 /* After the handshake. */
 void tls_info(const struct tls_conn *c, struct tls_info *ret);
+
+#define TLS_SUBJECT_MAX 1024
+/* Of a client that has shown a certificate, which was verified: its subject (RFC 2253, "CN=…,O=…"), escaped
+ * to printable ASCII, cut at TLS_SUBJECT_MAX bytes; "" for one that names nobody. NULL: there is none. After
+ * the handshake; the connection's. */
+const char *tls_client_subject(const struct tls_conn *c);
+/* The field that tells it to upstreams (listeners[].tls.client_subject_header). NULL: none does, and none may
+ * when the subject is empty or was cut. */
+const char *tls_client_subject_header(const struct tls_conn *c);
 
 #endif

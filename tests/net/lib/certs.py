@@ -79,9 +79,12 @@ class Authority:
         )  # fmt: skip
 
     def issue(self, *names, file=None, key="ec", days=(-1, 30), client=False, subject=None):
-        """A certificate for these names (DNS names or IP addresses), valid between those days from now."""
+        """A certificate for these names (DNS names or IP addresses), valid between those days from now. `subject`: a
+        common name, or a whole x509.Name (which needs `file`)."""
         private = KEYS[key]()
-        common = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject or names[0])])
+        common = subject
+        if not isinstance(subject, x509.Name):
+            common = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject or names[0])])
         builder = self._builder(common, private, NOW + days[0] * DAY, NOW + days[1] * DAY)
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
