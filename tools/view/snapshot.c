@@ -6,6 +6,30 @@
 
 #define PATIENCE 100 /* times that the writer of a record gets the CPU before the stream is left out */
 
+/* Goes through the slots that hold a stream, each worker's to the first that never was in use. */
+struct walk {
+	uint32_t worker; /* the next one */
+	uint32_t next, end;
+};
+
+static bool walk_next(const struct view *v, struct walk *w, uint32_t *ret_slot)
+{
+	const struct slot_table table = {.count = v->about.slots};
+	uint32_t n;
+
+	for (;;) {
+		while (w->next < w->end && slot_was_used(&v->ctl[w->next])) {
+			*ret_slot = w->next++;
+			if (__atomic_load_n(&v->ctl[*ret_slot].id, __ATOMIC_RELAXED))
+				return true;
+		}
+		if (w->worker >= v->about.workers)
+			return false;
+		slots_range(&table, w->worker++, v->about.workers, &w->next, &n);
+		w->end = w->next + n;
+	}
+}
+
 /* A whole copy of both halves, or false: the slot is free. */
 static bool record_read(const struct view *v, uint32_t slot, struct view_stream *s)
 {
@@ -55,11 +79,12 @@ static int grow(struct view_shot *shot)
 
 int view_snapshot(const struct view *v, struct view_shot *shot)
 {
+	struct walk walk = {0};
+	uint32_t slot;
+
 	shot->n = 0;
 	shot->now_ns = clock_mono_ns();
-	for (uint32_t slot = 0; slot < v->about.slots; slot++) {
-		if (!__atomic_load_n(&v->ctl[slot].id, __ATOMIC_RELAXED))
-			continue;
+	while (walk_next(v, &walk, &slot)) {
 		if (shot->n == shot->cap && grow(shot))
 			return -ENOMEM;
 		if (!record_read(v, slot, &shot->streams[shot->n]))
@@ -78,7 +103,10 @@ void view_shot_done(struct view_shot *shot)
 
 bool view_stream(const struct view *v, uint64_t id, struct view_stream *ret)
 {
-	for (uint32_t slot = 0; id && slot < v->about.slots; slot++) {
+	struct walk walk = {0};
+	uint32_t slot;
+
+	while (id && walk_next(v, &walk, &slot)) {
 		if (__atomic_load_n(&v->ctl[slot].id, __ATOMIC_RELAXED) != id)
 			continue;
 		if (!record_read(v, slot, ret) || ret->c.id != id)

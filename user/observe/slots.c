@@ -7,6 +7,16 @@ void slots_range(const struct slot_table *t, uint32_t worker, uint32_t workers, 
 	*ret_count = (uint32_t)((uint64_t)t->count * (worker + 1) / workers) - *ret_first;
 }
 
+/* Everything but the turn: whoever looks at this moment must not take the slot for one that never was in use.
+ */
+static void clear(struct sluice_ctl *c)
+{
+	const size_t behind = offsetof(struct sluice_ctl, turn) + sizeof(c->turn);
+
+	c->id = 0;
+	memset((char *)c + behind, 0, sizeof(*c) - behind);
+}
+
 /* What a dead predecessor left. The lowest free slot is always taken first, so behind the first one that
  * never was in use there is no other: the rest of the memory is not looked at, and so never comes into being.
  */
@@ -14,13 +24,13 @@ static void wipe_used(struct slots *s)
 {
 	struct sluice_ctl *c = &s->table->records[s->first], *end = c + s->count;
 
-	for (; c < end && (c->id || c->turn); c++) {
-		uint32_t turn = c->turn;
-
+	for (; c < end && slot_was_used(c); c++) {
 		if (c->id)
 			s->next_id = MAX(s->next_id, (c->id & 0xffffffffffffULL) + 1);
-		memset(c, 0, sizeof(*c));
-		c->turn = (turn | 1) + 1; /* even: it may have died while writing; not 0: in use once */
+		if (!(c->turn & 1)) /* odd: it died while writing */
+			ctl_begin(c);
+		clear(c);
+		ctl_end(c);
 	}
 }
 
@@ -57,9 +67,7 @@ struct sluice_ctl *slots_take(struct slots *s)
 	if (!s->nfree)
 		return NULL;
 	c = &s->table->records[s->free[--s->nfree]];
-	uint32_t turn = c->turn;
-	memset(c, 0, sizeof(*c));
-	c->turn = turn;
+	clear(c);
 	c->worker = s->worker;
 	c->id = ((uint64_t)s->worker << 48) | s->next_id++;
 	return c;

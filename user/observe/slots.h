@@ -46,6 +46,13 @@ static inline void ctl_end(struct sluice_ctl *c)
 	__atomic_store_n(&c->turn, c->turn + 1, __ATOMIC_RELEASE);
 }
 
+/* Behind a worker's first slot that never was there are no others, because it takes the lowest free one: who
+ * stops there lets memory that nobody has needed yet not come into being by being looked at. */
+static inline bool slot_was_used(const struct sluice_ctl *c)
+{
+	return __atomic_load_n(&c->id, __ATOMIC_RELAXED) || __atomic_load_n(&c->turn, __ATOMIC_RELAXED);
+}
+
 /* A consistent copy of a record; false when the slot is free or kept changing. */
 bool ctl_read(const struct sluice_ctl *c, struct sluice_ctl *ret);
 

@@ -176,8 +176,6 @@ static void add(
 	keep_slow(t, c, events);
 }
 
-/* A worker takes its lowest free slot, so that behind the first that never was in use there is no other
- * (observe/slots.c): memory that nobody has needed yet does not come into being by being looked at. */
 static void sum_up(struct snapshot *s, struct sums *t)
 {
 	struct slot_table table = {.count = s->from.slots};
@@ -188,7 +186,7 @@ static void sum_up(struct snapshot *s, struct sums *t)
 	for (uint32_t w = 0; w < s->from.workers; w++) {
 		slots_range(&table, w, s->from.workers, &first, &n);
 		for (uint32_t i = first; i < first + n; i++) {
-			if (!s->from.records[i].id && !s->from.records[i].turn)
+			if (!slot_was_used(&s->from.records[i]))
 				break;
 			if (read_slot(s, i, &c, &f))
 				add(s, t, i, &c, &f);

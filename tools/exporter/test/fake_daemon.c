@@ -53,7 +53,7 @@ static void on_input(struct source *source, uint32_t events)
 int main(int argc, char **argv)
 {
 	uint32_t streams = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
-	uint32_t slots = MAX(streams, 65536U);
+	uint32_t each = (MAX(streams, 65536U) + WORKERS - 1) / WORKERS, slots = each * WORKERS;
 	void *ctl, *counters, *servers, *certs;
 	struct state_part parts[] = {{"counters", WORKERS + 1, sizeof(struct sluice_counters), &counters},
 		{"servers", WORKERS * 4, sizeof(struct sluice_server), &servers},
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 	if (argc < 3 || state_new(&state, &about, false, parts, ARRAY_LEN(parts)) || loop_new(&loop))
 		return 2;
 	for (uint32_t i = 0; i < streams; i++)
-		fill((struct sluice_ctl *)ctl + i * (slots / streams), i, argc > 3);
+		fill((struct sluice_ctl *)ctl + (i % WORKERS) * each + i / WORKERS, i, argc > 3);
 	if (argc > 3) {
 		struct sluice_server *s = servers;
 		struct sluice_cert *c = certs;

@@ -14,14 +14,15 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#define SLOTS 8
+#define SLOTS 4096
+#define USED  6 /* of them, the first ones, in the tests of streams */
 
 static char path[64];
 static pid_t daemon_pid;
 static int ready[2];
 static struct sluice_ctl *records; /* shared with the daemon */
 static struct sluice_counters *totals;
-static uint32_t *abi;
+static uint32_t *abi, *workers;
 static struct view_params where = {.admin = path, .instance = "test-view", .bpffs = "/nowhere"};
 
 static _Noreturn void serve(struct state *state)
@@ -58,6 +59,7 @@ static int start(void **unused)
 	records = c;
 	totals = t;
 	abi = &state.head->about.abi;
+	workers = &state.head->about.workers;
 	daemon_pid = fork();
 	if (daemon_pid == 0) {
 		state.head->about.pid = (uint32_t)getpid();
@@ -99,6 +101,8 @@ static void streams_are_copied(void **unused)
 	assert_string_equal(view_about(v)->instance, "test-view");
 	assert_false(view_spliced(v));
 	assert_true(view_alive(v));
+	for (size_t i = 0; i < USED; i++)
+		records[i].turn = 2;
 	records[2] = (struct sluice_ctl){.id = 12, .events = 7, .turn = 4};
 	records[5] = (struct sluice_ctl){.id = 15, .bytes_out = 9};
 	assert_int_equal(view_snapshot(v, &shot), 0);
@@ -116,7 +120,58 @@ static void streams_are_copied(void **unused)
 	records[5].turn = 1;
 	assert_int_equal(view_snapshot(v, &shot), 0);
 	assert_int_equal(shot.n, 0);
-	records[5] = (struct sluice_ctl){0};
+	records[5] = (struct sluice_ctl){.turn = 2};
+	view_shot_done(&shot);
+	view_close(v);
+}
+
+/* A stream in the table's last slot stands for what cannot be: it shows where the walk ends. */
+static void slots_that_never_were_in_use_stay_untouched(void **unused)
+{
+	struct view *v = opened();
+	struct view_shot shot = {0};
+	struct view_stream one;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = SLOTS * sizeof(*records);
+	size_t begin = ((uintptr_t)&records[USED] + page - 1) / page * page, pages;
+	unsigned char there[SLOTS * sizeof(*records) / 4096];
+
+	(void)unused;
+	for (size_t i = 0; i < USED; i++)
+		records[i].turn = 2;
+	assert_int_equal(view_snapshot(v, &shot), 0);
+	assert_false(view_stream(v, 99, &one));
+	pages = ((uintptr_t)records + size - begin) / page;
+	assert_in_range(pages, 100, sizeof(there));
+	assert_int_equal(mincore((void *)begin, pages * page, there), 0);
+	for (size_t i = 0; i < pages; i++)
+		assert_false(there[i] & 1);
+	records[SLOTS - 1] = (struct sluice_ctl){.id = 99, .turn = 2};
+	assert_int_equal(view_snapshot(v, &shot), 0);
+	assert_int_equal(shot.n, 0);
+	assert_false(view_stream(v, 99, &one));
+	records[SLOTS - 1] = (struct sluice_ctl){0};
+	view_shot_done(&shot);
+	view_close(v);
+}
+
+static void each_worker_has_its_own(void **unused)
+{
+	struct view *v;
+	struct view_shot shot = {0};
+
+	(void)unused;
+	*workers = 4;
+	v = opened();
+	records[SLOTS / 2] = (struct sluice_ctl){.id = 21};
+	records[SLOTS / 4 * 3] = (struct sluice_ctl){.turn = 2};
+	records[SLOTS / 4 * 3 + 1] = (struct sluice_ctl){.id = 22};
+	assert_int_equal(view_snapshot(v, &shot), 0);
+	assert_int_equal(shot.n, 2);
+	assert_int_equal(shot.streams[0].c.id, 21);
+	assert_int_equal(shot.streams[1].c.id, 22);
+	assert_int_equal(shot.streams[1].slot, SLOTS / 4 * 3 + 1);
+	records[SLOTS / 2].id = records[SLOTS / 4 * 3 + 1].id = 0;
+	*workers = 1;
 	view_shot_done(&shot);
 	view_close(v);
 }
@@ -196,7 +251,9 @@ static void the_last_numbers_outlive_the_daemon(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slots_that_never_were_in_use_stay_untouched),
 		cmocka_unit_test(streams_are_copied),
+		cmocka_unit_test(each_worker_has_its_own),
 		cmocka_unit_test(sections_by_name_and_size),
 		cmocka_unit_test(another_version_is_told),
 		cmocka_unit_test(questions_are_answered),
