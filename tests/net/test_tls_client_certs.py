@@ -164,6 +164,57 @@ def test_subjects_that_cannot_be_told_whole(rig):
     assert gate.relay.wait_log(3, event="end")["client_certificate"].startswith("CN=nnn")
 
 
+# -- what decisions/0013 (no 421) rests on --
+@pytest.mark.parametrize("version", list(OLD))
+def test_every_name_meets_the_same_rule(rig, version):
+    """No SNI goes round the certificate, nor does a session of a listener that asks for none."""
+    ca = rig.authority()
+    origin = rig.origin(answer())
+    certificates = [ca.issue("a.example").entry(), ca.issue("b.example").entry()]
+    conf = rig.config(origin, listener={"tls": {
+        "certificates": certificates, "client_certificates": "require", "client_ca": ca.file}})  # fmt: skip
+    conf["listeners"].append({"listen": "127.0.0.1:0", "tls": {"certificates": certificates}})
+    relay = rig.run(conf)
+    anonymous = ca.client(maximum=OLD[version])
+    anonymous.check_hostname = False
+
+    def refused(name, session=None):
+        try:
+            wire = connect(relay.addrs[0], anonymous, name=name, session=session)
+            wire.send(request(host="b.example"))
+            wire.head()
+        except (AssertionError, OSError):
+            return True
+        return False
+
+    for name in ("a.example", "b.example", "c.example", None):
+        assert refused(name), name
+    wire = connect(relay.addrs[1], anonymous, name="b.example")
+    wire.send(request(host="b.example"))
+    assert wire.response()[0].status == 200
+    assert refused("b.example", wire.sock.session)
+    assert len([r for conn in origin.conns for r in conn.requests]) == 1
+
+
+def test_another_host_than_the_sni_is_served(rig):
+    """By its own route, on HTTP/1.1 and on HTTP/2: no 421."""
+    ca = rig.authority()
+    a, b = rig.origin(answer()), rig.origin(answer())
+    conf = rig.config(a, listener={"tls": {"certificates": [ca.issue("a.example", "b.example").entry()]}})
+    conf["upstreams"].append({"name": "b", "servers": [{"address": b.address}]})
+    conf["routes"] = [{"host": "b.example", "upstream": "b"}, {"host": "a.example", "upstream": "app"}]
+    relay = rig.run(conf)
+    wire = connect(relay.addr, ca.client(), name="a.example")
+    for host, status in (("a.example", 200), ("b.example", 200), ("c.example", 404)):
+        wire.send(request(host=host))
+        assert wire.response()[0].status == status, host
+    client = H2Client(connect(relay.addr, ca.client(alpn=["h2"]), name="a.example"))
+    for host, status in (("a.example", 200), ("b.example", 200), ("c.example", 404)):
+        s = client.request(request_fields(authority=host))
+        assert s.over() is None and s.status == status, host
+    assert [[r.get("host") for conn in o.conns for r in conn.requests] for o in (a, b)] == [["a.example"] * 2, ["b.example"] * 2]
+
+
 def test_streams_and_reload(rig):
     """A live connection keeps its field through a reload; one that takes the key away ends it there too."""
     gate = Gate(rig)
