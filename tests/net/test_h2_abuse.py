@@ -229,7 +229,8 @@ def test_rapid_reset(gate):
 
 
 def test_rapid_reset_100000(gate):
-    """E1 as it was done: as fast as it goes, on new connections again and again; the relay is itself again within a second."""
+    """E1 as it was done: as fast as it goes, on new connections again and again; the relay is itself again within a second,
+    and another for a SYN that the origin's full backlog has cost."""
     seen, sent = gate.requests(), 0
     storm = {}
     stop = time.monotonic() + 30
@@ -246,7 +247,7 @@ def test_rapid_reset_100000(gate):
     assert sent == 100000
     began = time.monotonic()
     gate.sentinel()
-    assert time.monotonic() - began < (5 if sanitized() else 1)
+    assert time.monotonic() - began < (5 if sanitized() else 3)
     assert gate.requests() - seen <= 20 * 150
 
 
