@@ -120,7 +120,7 @@ def test_dead_resolver_delays_nobody_else(rig, place):
     dns = place[2]
     dns.silent = True
     origin = rig.origin(say(b"alive"))
-    route = {"path": "/named", "timeouts": {"connect": "500ms"}}
+    route = {"path": "/named", "timeouts": {"connect": "2s"}}
     conf = rig.config(f"app.test.example:{place[0].port}", route=route, resolver=dns.address)
     conf["upstreams"].append({"name": "other", "servers": [{"address": origin.address}]})
     conf["routes"].append({"name": "other", "upstream": "other"})
@@ -132,7 +132,7 @@ def test_dead_resolver_delays_nobody_else(rig, place):
         left = time.monotonic()
         assert who(relay) == "alive"
         worst = max(worst, time.monotonic() - left)
-    assert worst < 0.2
+    assert worst < 1, "not by the time that a name may take"
     assert hanging.final_head().status == 503
 
 

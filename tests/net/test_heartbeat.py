@@ -25,9 +25,9 @@ def test_at_an_event_boundary(rig):
     sent = up.event("first", id=1)
     body.until(sent)
     began = time.monotonic()
-    assert body.until(sent + FULL, BEAT * 4) == sent + FULL
-    assert BEAT * 0.6 < time.monotonic() - began < BEAT * 3
-    body.until(sent + FULL * 3, BEAT * 6)
+    assert body.until(sent + FULL).startswith(sent + FULL)
+    assert time.monotonic() - began > BEAT * 0.6
+    body.until(sent + FULL * 3)
     more = up.event("second", id=2)
     body.until(more)
     up.finish()
@@ -41,15 +41,15 @@ def test_at_an_event_boundary(rig):
 def test_it_is_a_whole_chunk(rig):
     relay, client, body, up = opened(rig)
     sent = up.event("x")
-    body.until(sent + FULL, BEAT * 4)
-    assert body.chunks[-1] == len(FULL) and sum(body.chunks[:-1]) == len(sent)
+    body.until(sent + FULL)
+    assert body.chunks[0] == len(sent) and set(body.chunks[1:]) == {len(FULL)}
 
 
 def test_line_start_inside_an_event_gets_an_empty_comment(rig):
     """A blank line would dispatch the half event."""
     _, client, body, up = opened(rig)
     up.part(b"data: one\n")
-    assert body.until(b"data: one\n" + SHORT, BEAT * 4).startswith(b"data: one\n" + SHORT)
+    assert body.until(b"data: one\n" + SHORT).startswith(b"data: one\n" + SHORT)
     up.part(b"data: two\n\n")
     up.finish()
     events = Stream(body.to_end()).events
@@ -70,7 +70,7 @@ def test_places_where_none_may_be(rig, data):
     client.expect_silence(BEAT * 3.5)
     rest = {b"\xef": b"\xbb\xbfdata: y\n\n", b"\xef\xbb": b"\xbfdata: y\n\n", b"": b"\xef\xbb\xbfdata: y\n\n"}
     up.part(rest.get(data, b"\nz: w\n\ndata: y\n\n"))
-    body.until(FULL, BEAT * 4)
+    body.until(FULL)
     assert Stream(body.payload).events[-1].data == b"y"
 
 
@@ -120,25 +120,28 @@ def length_with_beats(body, data, n):
 
 
 def test_none_while_events_flow(rig):
-    """Silence counts from the last byte written to the client."""
-    _, client, body, up = opened(rig)
-    sent = b""
-    for i in range(12):
-        sent += up.event(i)
-        body.until(len(sent))
-        time.sleep(BEAT / 3)
-    assert FULL not in body.payload and bytes(body.payload) == sent
+    """Silence counts from the last byte written to the client. A gap that the machine made may have its heartbeat."""
+    _, client, body, up = opened(rig, {"heartbeat": "500ms"})
+    beat, gaps, last, events = 0.5, 0, 0.0, b""
+    for i in range(15):
+        events += up.event(i)
+        body.until(events[-10:])
+        now = time.monotonic()
+        gaps += last and now - last > beat * 0.8
+        last = now
+        time.sleep(beat / 5)
+    assert bytes(body.payload).count(FULL) <= gaps < 5 and bytes(body.payload).replace(FULL, b"") == events
 
 
 def test_every_interval_of_silence_has_one(rig):
     _, client, body, up = opened(rig)
     sent = up.event("x")
     body.until(sent)
-    began, n = time.monotonic(), 0
+    began = time.monotonic()
     while time.monotonic() - began < BEAT * 7:
         body.pump(BEAT)
-    n = bytes(body.payload).count(FULL)
-    assert 4 <= n <= 8, n
+    n, most = bytes(body.payload).count(FULL), (time.monotonic() - began) / BEAT + 1
+    assert 4 <= n <= most, n
 
 
 def test_off(rig):
@@ -199,9 +202,9 @@ def test_close_delimited(rig, version):
     up.request()
     up.send(CLOSE_STREAM_HEAD + b"data: x\n\n")
     body = client.response_body(client.final_head())
-    body.until(b"data: x\n\n" + FULL, BEAT * 4)
+    body.until(b"data: x\n\n" + FULL)
     up.send(b"data: y\n")
-    body.until(b"data: y\n" + SHORT, BEAT * 4)
+    body.until(b"data: y\n" + SHORT)
     up.send(b"\n")
     up.close()
     assert [e.data for e in Stream(body.to_end()).events] == [b"x", b"y"]
@@ -211,9 +214,9 @@ def test_crlf_lines(rig):
     """The comment's own LF ends a line as well as any."""
     _, client, body, up = opened(rig)
     up.part(b"data: x\r\n\r\n")
-    body.until(FULL, BEAT * 4)
+    body.until(FULL)
     up.part(b"data: y\r\n")
-    body.until(SHORT, BEAT * 4)
+    body.until(SHORT)
     up.part(b"\r\n")
     up.finish()
     assert [e.data for e in Stream(body.to_end()).events] == [b"x", b"y"]

@@ -12,7 +12,7 @@ test="nghttp2-client python3 python3-pytest python3-pytest-timeout python3-pytes
  python3-websockets python3-yaml chromium chromium-driver nginx-light valgrind libclang-rt-14-dev clang-format clang-tidy
  haproxy caddy h2o prometheus
  keepalived
- cppcheck shellcheck qemu-system-x86 busybox-static cpio nftables kmod openssl testssl.sh python3-cryptography gnuplot-nox"
+ cppcheck shellcheck qemu-system-x86 busybox-static cpio nftables kmod openssl sslscan testssl.sh python3-cryptography gnuplot-nox"
 
 missing() {
 	for p in "$@"; do
