@@ -31,6 +31,15 @@ static const char bad[] = "instance: a b\n"
 
 static const char broken[] = "a: [1\n";
 
+#ifdef __SANITIZE_ADDRESS__
+/* What libyaml itself loses (in_use()); that nothing of ours is lost is counted in the plain build. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:yaml_parser_load\n";
+}
+#endif
+
 struct attempt {
 	const char *text; /* NULL: the flags */
 	int expected;	  /* without a failure */
@@ -43,7 +52,9 @@ static int parse(const struct attempt *a, struct settings **ret, struct buf *err
 
 	if (!a->text)
 		return settings_from_options(&options, ret, errors);
-	return settings_parse("t.yaml", slice_of(a->text), ret, errors);
+	/* A longer name than the others: with t.yaml a message would be 100 bytes long, and there glibc's
+	 * vasprintf writes one byte behind its buffer when realloc fails (as ASan sees). */
+	return settings_parse("test.yaml", slice_of(a->text), ret, errors);
 }
 
 static char told[4096]; /* by the last attempt */
@@ -121,16 +132,14 @@ static void every_failure(const struct attempt *a)
 static void test_good(void **state)
 {
 	(void)state;
-	if (!ALLOC_FAIL)
-		skip();
+	alloc_fail_needed();
 	every_failure(&(struct attempt){good, 0});
 }
 
 static void test_bad(void **state)
 {
 	(void)state;
-	if (!ALLOC_FAIL)
-		skip();
+	alloc_fail_needed();
 	every_failure(&(struct attempt){bad, -EINVAL});
 	every_failure(&(struct attempt){broken, -EINVAL});
 }
@@ -138,13 +147,12 @@ static void test_bad(void **state)
 static void test_flags(void **state)
 {
 	(void)state;
-	if (!ALLOC_FAIL)
-		skip();
+	alloc_fail_needed();
 	every_failure(&(struct attempt){NULL, 0});
 }
 
-/* The same without the hook, for ASan: a ceiling on the caller's buffer is the one failure that can be made
- * there. */
+/* The same without the hook, for valgrind: a ceiling on the caller's buffer is the one failure that can be
+ * made there. */
 static void test_no_room_for_messages(void **state)
 {
 	(void)state;

@@ -306,8 +306,7 @@ static void test_no_memory(void **state)
 	int err;
 
 	(void)state;
-	if (!ALLOC_FAIL)
-		skip();
+	alloc_fail_needed();
 	fwd.client_trusted = true;
 	assert_int_equal(request_of(HEAD "Forwarded: for=x\r\nX: y\r\n\r\n", &req), H1_OK);
 	do {

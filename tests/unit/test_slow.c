@@ -78,8 +78,7 @@ static void test_no_memory(void **state)
 	struct event_queue *q = NULL;
 
 	(void)state;
-	if (!ALLOC_FAIL)
-		skip();
+	alloc_fail_needed();
 	alloc_fail_at(1);
 	assert_int_equal(event_queue_new(4096, &q), -ENOMEM);
 	alloc_fail_at(0);
