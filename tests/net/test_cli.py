@@ -9,7 +9,8 @@ import subprocess
 import pytest
 from lib.origin import answer
 from lib.peers import free_port
-from lib.relay import BIN, ROOT, write_config
+from lib.proc import children
+from lib.relay import BIN, ROOT, sanitized, write_config
 from lib.wire import request
 
 
@@ -207,3 +208,26 @@ def test_workers_do_not_run_as_root(rig):
         assert "0" not in uids
         assert int(re.search(r"CapEff:\s+(\S+)", status).group(1), 16) == 0
         assert re.search(r"NoNewPrivs:\s+1", status)
+
+
+def test_what_strangers_talk_to_runs_under_seccomp(rig):
+    """The workers and the status page's process; and the page serves all that it has under its filter."""
+    if sanitized():
+        pytest.skip("a build with sanitizers needs system calls of its own and takes no filter")
+    port = free_port()
+    origin = rig.origin()
+    relay = rig.run(rig.config(origin, admin_http=f"127.0.0.1:{port}"))
+    page = [pid for pid in children(relay.pid) if open(f"/proc/{pid}/comm", encoding="ascii").read() == "sluice-status\n"]
+    assert len(page) == 1
+    client = rig.connect(("127.0.0.1", port))
+    client.send(request(host="127.0.0.1"))
+    assert client.response()[0].status == 200
+    client.send(request(target="/events", host="127.0.0.1"))
+    body = client.response_body(client.final_head())
+    for turn in (b'"streams":0', b'"streams":1'):
+        body.until(turn, 10)
+        if turn.endswith(b"0"):
+            rig.stream(relay, origin)
+    for pid in [*relay.workers(), *page]:
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            assert re.search(r"Seccomp:\s+2\b", f.read()), pid

@@ -4,9 +4,9 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 
-int sandbox_enter(bool bpf)
+int sandbox_enter(unsigned needs)
 {
-	(void)bpf;
+	(void)needs;
 	return 0;
 }
 
@@ -26,9 +26,6 @@ static const int allowed[] = {
 	SCMP_SYS(close),
 	SCMP_SYS(shutdown),
 	SCMP_SYS(accept4),
-	SCMP_SYS(socket),
-	SCMP_SYS(connect),
-	SCMP_SYS(bind),
 	SCMP_SYS(getsockopt),
 	SCMP_SYS(setsockopt),
 	SCMP_SYS(getsockname),
@@ -99,27 +96,32 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 };
 
+static const int dial_allowed[] = {SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind)};
+
 static const enum bpf_cmd bpf_allowed[] = {BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM};
 
-static int add_rules(scmp_filter_ctx filter, bool bpf)
+static int allow(scmp_filter_ctx filter, const int *calls, size_t n)
 {
-	for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
-		int err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+	int err = 0;
 
-		if (err)
-			return err;
-	}
-	for (size_t i = 0; bpf && i < ARRAY_LEN(bpf_allowed); i++) {
-		int err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)bpf_allowed[i]));
-
-		if (err)
-			return err;
-	}
-	return 0;
+	for (size_t i = 0; i < n && !err; i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	return err;
 }
 
-int sandbox_enter(bool bpf)
+static int add_rules(scmp_filter_ctx filter, unsigned needs)
+{
+	int err = allow(filter, allowed, ARRAY_LEN(allowed));
+
+	if (!err && (needs & SANDBOX_DIAL))
+		err = allow(filter, dial_allowed, ARRAY_LEN(dial_allowed));
+	for (size_t i = 0; !err && (needs & SANDBOX_MAPS) && i < ARRAY_LEN(bpf_allowed); i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)bpf_allowed[i]));
+	return err;
+}
+
+int sandbox_enter(unsigned needs)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int err;
@@ -129,7 +131,7 @@ int sandbox_enter(bool bpf)
 	/* A tree of rules: the cost of a call does not grow with the list. */
 	err = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (!err)
-		err = add_rules(filter, bpf);
+		err = add_rules(filter, needs);
 	if (!err)
 		err = seccomp_load(filter);
 	seccomp_release(filter);

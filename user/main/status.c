@@ -5,6 +5,7 @@
 #include "conf/address.h"
 #include "main/master_state.h"
 #include "main/privileges.h"
+#include "main/sandbox.h"
 #include "net/addr.h"
 #include "net/listen.h"
 #include <signal.h>
@@ -42,6 +43,7 @@ static _Noreturn void run(const struct master *m, pid_t master)
 			.start_ns = m->state.head->about.start_ns},
 	};
 	sigset_t none;
+	int err;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -59,6 +61,11 @@ static _Noreturn void run(const struct master *m, pid_t master)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != master)
 		_exit(0);
+	err = sandbox_enter(0);
+	if (err) {
+		log_error("status page: no seccomp filter: %s", strerror(-err));
+		_exit(1);
+	}
 	_exit(status_serve(&p) ? 1 : 0);
 }
 

@@ -296,7 +296,7 @@ static int serve(struct worker *w, const struct worker_start *start)
 	if (!err)
 		err = privileges_drop(w->env.now->settings->user);
 	if (!err)
-		err = sandbox_enter(start->splice != NULL);
+		err = sandbox_enter(SANDBOX_DIAL | (start->splice ? SANDBOX_MAPS : 0));
 	if (!err)
 		err = control_say(start->control_fd, CONTROL_READY, 0);
 	if (!err)
