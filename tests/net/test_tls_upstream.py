@@ -191,3 +191,11 @@ def test_answers_of_every_size_are_exact(rig, cas):
     for n in sizes:
         wire.send(request(target=f"/{n}"))
         assert wire.response(timeout=10)[1] == bodies[b"/%d" % n]
+
+
+def test_a_health_check_says_that_it_ends(rig, cas):
+    """close_notify: what logs on the other side is not to take every check for a truncation."""
+    origin = rig.origin(answer(), tls=cas.good.server(cas.good.issue("127.0.0.1", file="checked")))
+    health = {"path": "/health", "interval": "500ms", "timeout": "500ms"}
+    rig.relay(origin, upstream={"tls": {"ca": cas.good.file}, "health": health})
+    wait_for(lambda: [c.end for c in list(origin.conns)].count("fin") >= 3, 10, why="health checks that end so")

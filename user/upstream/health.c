@@ -28,6 +28,8 @@ static void hang_up(struct health *h)
 	if (h->source.fd < 0)
 		return;
 	loop_del(server_loop(h->server), &h->source);
+	if (h->tls)
+		tls_shutdown(h->tls); /* once: nothing waits for a socket without room */
 	tls_conn_free(h->tls);
 	h->tls = NULL;
 	close(h->source.fd);
