@@ -100,11 +100,12 @@ bench-scale: deps-test
 	$(Q)$(MAKE) --no-print-directory programs
 	$(Q)$(BUILD)/sluice-bench scale --plots docs/performance --page docs/SCALE.md $(BENCH_FLAGS)
 
-# The plots once more, from the figures that are kept beside them.
+# The plots, and the tables of docs/PERFORMANCE.md, once more from the figures that are kept beside them.
 bench-plots: deps-test
 	$(Q)$(MAKE) --no-print-directory programs
 	$(Q)ls docs/performance/*.json >/dev/null 2>&1 || { echo 'bench-plots: no figures in docs/performance; docs/PERFORMANCE.md says how to make them'; exit 1; }
 	$(Q)for f in docs/performance/*.json; do $(BUILD)/sluice-bench plots --from "$$f" --to docs/performance || exit 1; done
+	$(Q)tools/bench/figures.py docs/PERFORMANCE.md docs/performance/*.json
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

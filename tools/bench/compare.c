@@ -125,6 +125,7 @@ int command_compare(int argc, char **argv)
 {
 	static struct contest contests[COMPARE_CONTENDERS_MAX];
 	struct compare cmp = {.processes = 1,
+		.workers = 1,
 		.rate = -1,
 		.seconds = -1,
 		.warmup = -1,
@@ -156,6 +157,8 @@ int command_compare(int argc, char **argv)
 			"with h2: streams that share a connection (50)", 1, 10000),
 		CLI_RANGE("processes", CLI_COUNT, &cmp.processes, "P", "of the load, and of the origin (1)",
 			1, LOAD_PROCESSES_MAX),
+		CLI_RANGE("workers", CLI_COUNT, &cmp.workers, "N",
+			"of every contender: processes or threads that share the streams (1)", 1, 64),
 		CLI_STRING("contenders", &cmp.contenders, "A,B,...",
 			"of: none sluice-copy sluice-splice nginx nginx-unchunked haproxy caddy h2o envoy"),
 		CLI_STRING("topology", &cmp.topology_name, "NAME",

@@ -117,6 +117,7 @@ struct compare {
 	const struct client *client;
 	uint64_t per_connection; /* streams, with HTTP/2 */
 	uint64_t streams, size, rounds, processes;
+	uint64_t workers; /* of every contender */
 	double rate, seconds, warmup, pause;
 	bool quick, unpinned;
 	const char *contenders, *json_path, *sluice, *peers_dir, *topology_name, *client_name, *plots,

@@ -95,7 +95,7 @@ int compare_write_json(const struct compare *cmp, const char *path)
 	for (size_t i = 0; i < cmp->count; i++)
 		json_array_append_new(list, contest_to_json(cmp, &cmp->contests[i]));
 	o = json_pack("{s:i, s:s, s:s, s:{s:s, s:i, s:s, s:i}, s:{s:s, s:s, s:I, s:f, s:I, s:I, s:f, s:f, "
-		      "s:f, s:I, "
+		      "s:f, s:I, s:I, "
 		      "s:b, s:s}, "
 		      "s:o, s:o, s:o}",
 		"format", 1, "tool", "sluice-bench " SLUICE_VERSION, "when", m.when, "machine", "cpu", m.cpu,
@@ -103,7 +103,7 @@ int compare_write_json(const struct compare *cmp, const char *path)
 		cmp->scenario->name, "client", cmp->client->name, "streams", (json_int_t)cmp->streams, "rate",
 		cmp->rate, "size", (json_int_t)cmp->size, "rounds", (json_int_t)cmp->rounds, "seconds",
 		cmp->seconds, "warmup", cmp->warmup, "pause", cmp->pause, "load_processes",
-		(json_int_t)cmp->processes, "pinned", (int)cmp->pinned, "topology", cmp->topology_name,
+		(json_int_t)cmp->processes, "workers", (json_int_t)cmp->workers, "pinned", (int)cmp->pinned, "topology", cmp->topology_name,
 		"units", units_to_json(cmp), "contenders", list, "targets", targets_to_json(cmp));
 	if (!o)
 		return -ENOMEM;

@@ -228,6 +228,8 @@ void compare_print(FILE *to, const struct compare *cmp)
 		(unsigned long long)cmp->rounds, cmp->seconds,
 		cmp->pinned ? "the contender on a CPU of its own, origin and load on the other(s)"
 			    : "nothing pinned");
+	if (cmp->workers > 1)
+		fprintf(to, "every contender with %llu workers\n", (unsigned long long)cmp->workers);
 	fprintf(to, "%s: %s\n", cmp->topology_name, topology_about(cmp->topology_name));
 	fprintf(to, "%s, %d CPUs; %s\n", m.cpu, m.cpus, m.kernel);
 	fprintf(to, "clients: %s", cmp->client->about);

@@ -133,7 +133,7 @@ static int start_contender(struct stage *s)
 {
 	struct compare *cmp = s->cmp;
 	const struct peer *p = s->contest->peer;
-	char conf[96], log[96], said[160], instance[32];
+	char conf[96], log[96], said[160], instance[32], workers[24];
 	struct peer_vars vars = {.listen = s->contender,
 		.origin = s->origin,
 		.dir = s->dir,
@@ -141,7 +141,8 @@ static int start_contender(struct stage *s)
 		.cert = s->cert,
 		.tls = cmp->client->tls,
 		.sluice = cmp->sluice,
-		.instance = instance};
+		.instance = instance,
+		.workers = workers};
 	char *argv[PEER_ARGS_MAX] = {NULL};
 	int err;
 
@@ -150,6 +151,7 @@ static int start_contender(struct stage *s)
 		return 0;
 	}
 	snprintf(instance, sizeof(instance), "bench-%d", getpid());
+	snprintf(workers, sizeof(workers), "%llu", (unsigned long long)cmp->workers);
 	snprintf(conf, sizeof(conf), "%s/peer.conf", s->dir);
 	snprintf(log, sizeof(log), "%s/peer.log", s->dir);
 	err = topology_address(&cmp->topology, PLACE_RELAY, s->contender);

@@ -7,17 +7,17 @@
 static const struct peer peers[] = {
 	{.name = "none", .about = "no proxy: what the origin and the load cost by themselves"},
 	{.name = "sluice-copy",
-		.about = "sluice, one worker, bytes carried in userspace",
+		.about = "sluice, bytes carried in userspace",
 		.conf = "sluice-copy.conf",
 		.argv = {"@SLUICE@", "run", "--config", "@CONF@"},
 		.version = {"@SLUICE@", "--version"}},
 	{.name = "sluice-splice",
-		.about = "sluice, one worker, bytes redirected in the kernel",
+		.about = "sluice, bytes redirected in the kernel",
 		.conf = "sluice-splice.conf",
 		.argv = {"@SLUICE@", "run", "--config", "@CONF@"},
 		.version = {"@SLUICE@", "--version"}},
 	{.name = "nginx",
-		.about = "Debian's nginx, one worker, its best settings for event streams",
+		.about = "Debian's nginx, its best settings for event streams",
 		.conf = "nginx.conf",
 		.argv = {"nginx", "-p", "@DIR@", "-c", "@CONF@", "-e", "stderr"},
 		.version = {"nginx", "-v"}},
@@ -28,28 +28,28 @@ static const struct peer peers[] = {
 		.argv = {"nginx", "-p", "@DIR@", "-c", "@CONF@", "-e", "stderr"},
 		.version = {"nginx", "-v"}},
 	{.name = "haproxy",
-		.about = "Debian's HAProxy, one thread, its best settings for event streams",
+		.about = "Debian's HAProxy, its best settings for event streams",
 		.conf = "haproxy.conf",
 		.argv = {"haproxy", "-db", "-f", "@CONF@"},
 		.version = {"haproxy", "-v"}},
 	{.name = "caddy",
-		.about = "Debian's Caddy, one thread, its best settings for event streams",
+		.about = "Debian's Caddy, its best settings for event streams",
 		.conf = "caddy.conf",
-		/* One thread at a time runs Go code; its few helpers are counted too. It keeps files at home.
+		/* So many threads run Go code; its few helpers are counted too. It keeps files at home.
 		 */
-		.argv = {"env", "GOMAXPROCS=1", "HOME=@DIR@", "XDG_DATA_HOME=@DIR@", "XDG_CONFIG_HOME=@DIR@",
+		.argv = {"env", "GOMAXPROCS=@WORKERS@", "HOME=@DIR@", "XDG_DATA_HOME=@DIR@", "XDG_CONFIG_HOME=@DIR@",
 			"caddy", "run", "--config", "@CONF@", "--adapter", "caddyfile"},
 		.version = {"caddy", "version"}},
 	{.name = "h2o",
-		.about = "Debian's h2o, one thread, its best settings for event streams",
+		.about = "Debian's h2o, its best settings for event streams",
 		.conf = "h2o.conf",
 		.argv = {"h2o", "-m", "worker", "-c", "@CONF@"},
 		.version = {"h2o", "-v"}},
 	{.name = "envoy",
 		.about =
-			"Envoy, one worker, its best settings for event streams; Debian has no package of it",
+			"Envoy, its best settings for event streams; Debian has no package of it",
 		.conf = "envoy.conf",
-		.argv = {"envoy", "--config-path", "@CONF@", "--concurrency", "1", "--log-level", "error",
+		.argv = {"envoy", "--config-path", "@CONF@", "--concurrency", "@WORKERS@", "--log-level", "error",
 			"--disable-hot-restart"},
 		.version = {"envoy", "--version"}},
 };
@@ -95,7 +95,7 @@ static struct slice value_of(struct slice name, const struct peer_vars *v)
 		{SLICE("ORIGIN_HOST"), host_of(v->origin)}, {SLICE("ORIGIN_PORT"), port_of(v->origin)},
 		{SLICE("DIR"), slice_of(v->dir)}, {SLICE("CONF"), slice_of(v->conf)},
 		{SLICE("CERT"), slice_of(v->cert)}, {SLICE("SLUICE"), slice_of(v->sluice)},
-		{SLICE("INSTANCE"), slice_of(v->instance)}, {SLICE(""), SLICE("@")}};
+		{SLICE("INSTANCE"), slice_of(v->instance)}, {SLICE("WORKERS"), slice_of(v->workers)}, {SLICE(""), SLICE("@")}};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		if (slice_eq(name, table[i].name))

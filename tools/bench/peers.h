@@ -9,7 +9,8 @@
 
 /* Texts may hold these names between at signs: LISTEN and ORIGIN (ADDR:PORT), either with _HOST or _PORT
  * for a half of it, DIR (a directory of its own), CONF (its config there), CERT (PEM, certificate and key),
- * SLUICE (the relay's path), INSTANCE (a name that no other comparison uses); none: an at sign. An argument,
+ * SLUICE (the relay's path), INSTANCE (a name that no other comparison uses), WORKERS (how many processes or
+ * threads share the streams); none: an at sign. An argument,
  * or a line of a config file, that begins with PLAIN or TLS between at signs is there only when clients come
  * so; HTTP/2 and HTTP/1.1 are chosen by ALPN and need no lines of their own. */
 struct peer {
@@ -21,7 +22,7 @@ struct peer {
 };
 
 struct peer_vars {
-	const char *listen, *origin, *dir, *conf, *cert, *sluice, *instance;
+	const char *listen, *origin, *dir, *conf, *cert, *sluice, *instance, *workers;
 	bool tls; /* clients come over TLS */
 };
 

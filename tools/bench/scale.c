@@ -221,6 +221,7 @@ int command_scale(int argc, char **argv)
 	static struct contest contests[COMPARE_CONTENDERS_MAX];
 	struct compare cmp = {.size = 200,
 		.processes = 1,
+		.workers = 1,
 		.contenders = "none,sluice-copy,sluice-splice,nginx",
 		.topology_name = "local",
 		.client_name = "h1",
@@ -248,6 +249,8 @@ int command_scale(int argc, char **argv)
 		CLI_RANGE("warmup", CLI_NUMBER, &o.warmup, "S", "before that (1)", 0, 3600),
 		CLI_RANGE("processes", CLI_COUNT, &cmp.processes, "P", "of the load (1)", 1,
 			LOAD_PROCESSES_MAX),
+		CLI_RANGE("workers", CLI_COUNT, &cmp.workers, "N",
+			"of every contender: processes or threads that share the streams (1)", 1, 64),
 		CLI_STRING("contenders", &cmp.contenders, "A,B,...",
 			"none, which the others are set against, and at least one more"),
 		CLI_STRING("client", &cmp.client_name, "KIND", "of clients: h1 or tls, as of compare (h1)"),

@@ -313,7 +313,8 @@ static void test_peer_texts(void **state)
 		.conf = "/d/c",
 		.cert = "/d/p",
 		.sluice = "/s",
-		.instance = "i"};
+		.instance = "i",
+		.workers = "3"};
 	_cleanup_buf_ struct buf out = {0};
 	const char *const marked[] = {"a", "@PLAIN@plain", "@TLS@cert=@CERT@", NULL};
 	char *argv[PEER_ARGS_MAX] = {NULL};
@@ -324,6 +325,9 @@ static void test_peer_texts(void **state)
 	out.len = 0;
 	assert_int_equal(peer_expand(SLICE("@LISTEN_HOST@ @ORIGIN_PORT@ a@@b"), &vars, &out), 0);
 	assert_true(slice_eq(buf_slice(&out), SLICE("1.2.3.4 10 a@b")));
+	out.len = 0;
+	assert_int_equal(peer_expand(SLICE("workers: @WORKERS@"), &vars, &out), 0);
+	assert_true(slice_eq(buf_slice(&out), SLICE("workers: 3")));
 	assert_int_equal(peer_expand(SLICE("a @NOBODY@"), &vars, &out), -EINVAL);
 	assert_int_equal(peer_expand(SLICE("a @LISTEN"), &vars, &out), -EINVAL);
 	assert_int_equal(peer_argv(peer_find(SLICE("nginx"))->argv, &vars, argv), 0);
