@@ -88,7 +88,8 @@ int fit_rows(const struct fit_row *rows, size_t count, size_t terms, struct fit 
 	for (size_t i = 0; i < terms; i++)
 		for (size_t j = 0; j < terms; j++)
 			f.c[i] += m[i][j] * v[j];
-	variance = judge(rows, count, terms, &f) / (double)(count - terms);
+	f.left = judge(rows, count, terms, &f);
+	variance = f.left / (double)(count - terms);
 	for (size_t i = 0; i < terms; i++)
 		f.error[i] = sqrt(variance * m[i][i]);
 	*ret = f;

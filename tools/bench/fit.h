@@ -18,6 +18,7 @@ struct fit {
 	double off;   /* root mean square of (y - fitted)/y: a share; over the rows whose y is at least twice
 			 what its weight   says it is uncertain by */
 	double worst; /* the greatest of those shares, without its sign */
+	double left;  /* weighted sum of squares that the fit leaves */
 	size_t rows;
 };
 

@@ -83,7 +83,7 @@ static size_t write_points(
 	size_t n = 0;
 
 	if (!scale_fit(d, name, &m))
-		m = (struct scale_model){.cpu = {.rows = 0}};
+		m = (struct scale_model){.half = 0};
 	for (size_t i = 0; i < d->count; i++) {
 		double streams = by_rate ? shared : d->rows[i].streams,
 		       rate = by_rate ? d->rows[i].rate : shared;
@@ -93,7 +93,7 @@ static size_t write_points(
 			continue;
 		fprintf(p->to, "%g %g %g %g ", by_rate ? rate : streams, s.median, s.min, s.max);
 		if (m.cpu.rows)
-			fprintf(p->to, "%g\n", (m.cpu.c[0] + m.cpu.c[1] / rate) * 1e6);
+			fprintf(p->to, "%g\n", (scale_event(&m, streams * rate) + m.cpu.c[1] / rate) * 1e6);
 		else
 			fprintf(p->to, "NaN\n");
 		n++;

@@ -30,7 +30,11 @@ struct scale_data {
 
 /* What one contender costs above no proxy at all. Each fit's rows are 0 when it could not be made. */
 struct scale_model {
-	struct fit cpu;	   /* c[0]: CPU seconds per event; c[1]: CPU seconds per second and open stream */
+	/* c[0]: CPU seconds per event at the busiest place of the grid; c[1]: CPU seconds per second and open
+	 * stream; c[2]: what an event costs more than c[0] where it is nearly alone, see scale_event() */
+	struct fit cpu;
+	double half; /* events a second at which half of an idle CPU's extra cost is gone; 0: there is none */
+	double busiest; /* events a second of the busiest place that counted */
 	struct fit user;   /* c[0]: bytes per stream; c[1]: bytes without streams */
 	struct fit kernel; /* c[0]: bytes per stream, of slab and socket memory */
 };
@@ -75,6 +79,11 @@ const struct scale_row *scale_none_of(const struct scale_data *d, const struct s
 /* CPU seconds per second that putting this contender in between costs: the machine's above that of none.
  * False without such a row. */
 bool scale_cores(const struct scale_data *d, const struct scale_row *row, double *ret);
+/* CPU seconds per event when there are so many a second: an event that finds the CPUs asleep pays for waking
+ * them, up to c[2]; the more there are, the fewer do. Beyond the busiest place it stays what it was there. */
+double scale_event(const struct scale_model *m, double events);
+/* Were the origin and the load too near the end of their own CPUs for this place to count? */
+bool scale_crowded(const struct scale_data *d, const struct scale_row *row);
 /* What the host carries when each stream has `rate` events a second. */
 struct scale_capacity scale_capacity(const struct scale_model *m, const struct scale_host *host, double rate);
 /* Bytes of memory for `streams` idle streams, without what the daemon has before the first. */

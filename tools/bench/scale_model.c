@@ -7,6 +7,13 @@
 #define CORES_SHARE 0.05
 #define CORES_FLOOR 0.002
 
+/* Share of their CPUs that origin and load may take without a relay. Above it they are what is measured: they
+ * handle what piles up together, and spare more than a relay costs. */
+#define CROWDED 0.9
+
+/* The price of waking is in the model where it takes away so much of what the plain line leaves. */
+#define WAKING_TELLS 0.8
+
 #define ROWS_MAX 4096
 
 const struct scale_row *scale_none_of(const struct scale_data *d, const struct scale_row *row)
@@ -36,6 +43,15 @@ static bool usable(const struct scale_row *r, const char *contender)
 	return !strcmp(r->contender, contender) && r->values[METRIC_WRONG] == 0;
 }
 
+bool scale_crowded(const struct scale_data *d, const struct scale_row *row)
+{
+	const struct scale_row *none = scale_none_of(d, row);
+	/* The contender has a CPU to itself, where there are two. */
+	int cpus = d->machine.cpus > 1 ? d->machine.cpus - 1 : 1;
+
+	return none && none->values[METRIC_CORES] > CROWDED * cpus;
+}
+
 static size_t cpu_rows(const struct scale_data *d, const char *contender, struct fit_row *out)
 {
 	size_t n = 0;
@@ -44,11 +60,25 @@ static size_t cpu_rows(const struct scale_data *d, const char *contender, struct
 		const struct scale_row *r = &d->rows[i];
 		double sd = CORES_SHARE * r->values[METRIC_CORES] + CORES_FLOOR, cores;
 
-		if (usable(r, contender) && scale_cores(d, r, &cores))
+		if (usable(r, contender) && !scale_crowded(d, r) && scale_cores(d, r, &cores))
 			out[n++] =
 				(struct fit_row){{r->values[METRIC_RATE], r->streams}, cores, 1 / (sd * sd)};
 	}
 	return n;
+}
+
+/* How much of the price of waking an event pays, from 1 (alone) to 0 (at the busiest place). Wake-ups come
+ * with every event at first, and are shared by more and more of them. */
+static double waking(double events, double half, double busiest)
+{
+	double least = 1 / (1 + busiest / half), share = 1 / (1 + MIN(events, busiest) / half);
+
+	return (share - least) / (1 - least);
+}
+
+double scale_event(const struct scale_model *m, double events)
+{
+	return m->cpu.c[0] + (m->half > 0 ? m->cpu.c[2] * waking(events, m->half, m->busiest) : 0);
 }
 
 static double kernel_bytes(const struct scale_row *r)
@@ -78,6 +108,28 @@ static void fit_or_nothing(const struct fit_row *rows, size_t count, size_t term
 		memset(ret, 0, sizeof(*ret));
 }
 
+/* The line, and the same with the price of waking for each place where half of that may be gone; the best of
+ * them if it is much better. */
+static void fit_cpu(struct fit_row *rows, size_t count, struct scale_model *m)
+{
+	fit_or_nothing(rows, count, 2, &m->cpu);
+	for (size_t i = 0; i < count; i++)
+		m->busiest = MAX(m->busiest, rows[i].x[0]);
+	if (!m->cpu.rows || m->busiest <= 0)
+		return;
+	for (double half = m->busiest, limit = WAKING_TELLS * m->cpu.left; half > m->busiest / 1000; half /= 1.1) {
+		struct fit f;
+
+		for (size_t i = 0; i < count; i++)
+			rows[i].x[2] = rows[i].x[0] * waking(rows[i].x[0], half, m->busiest);
+		if (fit_rows(rows, count, 3, &f) || f.c[2] <= 0 || f.left >= limit)
+			continue;
+		m->cpu = f;
+		m->half = half;
+		limit = f.left;
+	}
+}
+
 bool scale_fit(const struct scale_data *d, const char *contender, struct scale_model *ret)
 {
 	_cleanup_free_ struct fit_row *rows = calloc(ROWS_MAX, sizeof(*rows));
@@ -85,7 +137,7 @@ bool scale_fit(const struct scale_data *d, const char *contender, struct scale_m
 	*ret = (struct scale_model){0};
 	if (!rows)
 		return false;
-	fit_or_nothing(rows, cpu_rows(d, contender, rows), 2, &ret->cpu);
+	fit_cpu(rows, cpu_rows(d, contender, rows), ret);
 	fit_or_nothing(rows, memory_rows(d, contender, false, rows), 2, &ret->user);
 	fit_or_nothing(rows, memory_rows(d, contender, true, rows), 1, &ret->kernel);
 	return ret->cpu.rows || ret->user.rows || ret->kernel.rows;

@@ -60,10 +60,11 @@ static void print_cell(FILE *to, bool has, const char *fmt, ...)
 static void print_costs(FILE *to, const struct scale_data *d)
 {
 	fprintf(to, "\n**Fitted cost**, above the same load without a relay; ± is one standard error\n\n"
-		    "| contender | CPU per event, us | CPU of 1,000 idle streams, %% of one | runs lie off, "
+		    "| contender | CPU per event, us, busy | the same where events are few | half way at, events/s "
+		    "| CPU of 1,000 idle streams, %% of one | runs lie off, "
 		    "rms (worst) | user memory "
 		    "per stream, KiB | kernel memory per stream, KiB | memory without streams, MiB "
-		    "|\n|---|---|---|---|---|---|---|\n");
+		    "|\n|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < d->contender_count; i++) {
 		struct scale_model m;
 
@@ -71,6 +72,11 @@ static void print_costs(FILE *to, const struct scale_data *d)
 			continue;
 		fprintf(to, "| `%s` |", d->contenders[i].name);
 		print_cell(to, m.cpu.rows, "%.2f ± %.2f", m.cpu.c[0] * 1e6, m.cpu.error[0] * 1e6);
+		print_cell(to, m.cpu.rows, "%.2f", scale_event(&m, 0) * 1e6);
+		if (m.half > 0)
+			fprintf(to, " %.0f |", m.half);
+		else
+			fputs(" – |", to);
 		print_cell(to, m.cpu.rows, "%.3f ± %.3f", m.cpu.c[1] * 1e5, m.cpu.error[1] * 1e5);
 		print_cell(to, m.cpu.rows, "%.0f %% (%.0f %%)", m.cpu.off * 100, m.cpu.worst * 100);
 		print_cell(to, m.user.rows, "%.2f ± %.2f", m.user.c[0] / KIB, m.user.error[0] / KIB);

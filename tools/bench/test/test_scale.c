@@ -66,6 +66,40 @@ static void test_model_of_known_costs(void **state)
 	assert_false(scale_fit(&d, "nobody", &m));
 }
 
+/* A CPU that sleeps between events costs each of them its waking; and places where the ends were full tell
+ * nothing. */
+static void test_price_of_waking(void **state)
+{
+	struct scale_data d = {.contender_count = 2, .machine = {.cpus = 2}};
+	struct scale_model m;
+
+	(void)state;
+	for (double events = 50; events <= 51200; events *= 2) {
+		struct scale_row none = {.contender = "none", .streams = 100, .rate = events / 100}, x = none;
+		double half = 2000, least = 1 / (1 + 25600 / half), share = 1 / (1 + events / half);
+
+		snprintf(x.contender, sizeof(x.contender), "x");
+		none.values[METRIC_RATE] = x.values[METRIC_RATE] = events;
+		none.values[METRIC_CORES] = events * 30e-6; /* 0.77 at 25,600, 1.5 at 51,200 */
+		x.values[METRIC_CORES] = none.values[METRIC_CORES] + events * 20e-6 +
+					 events * 150e-6 * (share - least) / (1 - least);
+		if (events > 25600)
+			x.values[METRIC_CORES] = none.values[METRIC_CORES];
+		assert_int_equal(scale_add(&d, &none), 0);
+		assert_int_equal(scale_add(&d, &x), 0);
+		assert_int_equal(scale_crowded(&d, &x), events > 25600);
+	}
+	assert_true(scale_fit(&d, "x", &m));
+	assert_int_equal(m.cpu.rows, 10);
+	near(m.busiest, 25600);
+	assert_true(m.half > 1800 && m.half < 2200);
+	assert_true(fabs(scale_event(&m, 25600) - 20e-6) < 1e-6);
+	assert_true(fabs(scale_event(&m, 1e6) - 20e-6) < 1e-6);
+	assert_true(fabs(scale_event(&m, 0) - 170e-6) < 10e-6);
+	assert_true(fabs(scale_event(&m, 2000) - 90e-6) < 10e-6);
+	scale_data_done(&d);
+}
+
 /* A run in which events were lost did less work, and one without its twin has nothing to be set against. */
 static void test_rows_that_do_not_count(void **state)
 {
@@ -208,7 +242,7 @@ static void test_page(void **state)
 	assert_int_equal(strncmp(text, "# Top\n" SCALE_BEGIN, 6 + sizeof(SCALE_BEGIN) - 1), 0);
 	assert_string_equal(text + n - sizeof(SCALE_END "below\n") + 1, SCALE_END "below\n");
 	assert_null(strstr(text, "old figures"));
-	assert_non_null(strstr(text, "| `x` | 20.00 ± 0.00 | 0.300 ± 0.000 |"));
+	assert_non_null(strstr(text, "| `x` | 20.00 ± 0.00 | 20.00 | – | 0.300 ± 0.000 |"));
 	assert_non_null(strstr(text, "`net.ipv4.tcp_mem`"));
 	assert_int_equal(scale_write_page(&d, &host, "/tmp/there-is-no-such-page"), -ENOENT);
 }
@@ -271,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model_of_known_costs),
+		cmocka_unit_test(test_price_of_waking),
 		cmocka_unit_test(test_rows_that_do_not_count),
 		cmocka_unit_test(test_capacity),
 		cmocka_unit_test(test_file_and_back),
