@@ -179,6 +179,33 @@ static void drain(struct fuzz *f)
 	must(!"frames without end");
 }
 
+static void catch_up(struct fuzz *f)
+{
+	if (!h2_is_ahead(f->s))
+		return;
+	h2_tell_ahead(f->s);
+	drain(f);
+	must(!h2_is_ahead(f->s));
+}
+
+static void send_ahead(struct fuzz *f, unsigned turn)
+{
+	struct seen *t = f->n ? &f->seen[(turn + turn / 8) % f->n] : NULL;
+	struct h2_stream *body = t && t->open ? h2_body(f->s, t->id) : NULL;
+	size_t n = 1 + turn * 37 % 9000, before = h2_window(f->s, t ? t->id : 1);
+	char *frame;
+
+	if (!body)
+		return;
+	frame = calloc(1, H2_FRAME_HEADER + n);
+	must(frame);
+	if (h2_send_ahead(f->s, body, n, frame, H2_FRAME_HEADER + n)) {
+		must(n < before && h2_window(f->s, t->id) == before - n);
+		check_frames(f, frame, H2_FRAME_HEADER + n);
+	}
+	free(frame);
+}
+
 static void answer(struct fuzz *f, unsigned turn)
 {
 	static const struct slice heads[] = {
@@ -203,6 +230,7 @@ static void answer(struct fuzz *f, unsigned turn)
 		h2_resume(f->s, t->id);
 		break;
 	case 5:
+		catch_up(f);
 		if (f->mode & 8)
 			h2_reset(f->s, t->id, H2_CANCEL);
 		break;
@@ -245,13 +273,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t at = 1; at < size; turn++) {
 		size_t n = cuts_next(&f.cuts, f.mode & 2 ? 40 : 2000, size - at);
 		char *part = exact_copy(data + at, n);
-		int err = h2_recv(f.s, part, n, now += turn % 5);
+		int err;
+
+		catch_up(&f);
+		err = h2_recv(f.s, part, n, now += turn % 5);
 
 		free(part);
 		at += n;
 		must((err < 0) == (h2_why(f.s) != H2_REASON_NONE) || err == 0);
 		must(h2_stats(f.s)->memory_max <= MEMORY + 65536);
 		answer(&f, turn);
+		send_ahead(&f, turn);
 		if (turn % 3)
 			drain(&f);
 		must(h2_streams(f.s) >= open_streams(&f) || h2_is_done(f.s));

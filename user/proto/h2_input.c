@@ -128,6 +128,7 @@ static void accept_request(struct h2_session *s, const struct h1_request *req, b
 		return;
 	}
 	stream->id = id;
+	list_init(&stream->ahead_link);
 	stream->has_length = req->framing == H1_BODY_LENGTH;
 	stream->left = req->content_length;
 	list_push_back(&s->all, &stream->link);
@@ -256,6 +257,7 @@ static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *sessio
 		return 0;
 	nghttp2_session_set_stream_user_data(s->ng, id, NULL);
 	list_remove(&stream->link);
+	list_remove(&stream->ahead_link);
 	s->streams--;
 	if (!stream->detached)
 		s->events->on_closed(s->arg, stream->user, code, stream->by_peer);

@@ -18,11 +18,18 @@ ssize_t h2_read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t length
 	(void)ng;
 	(void)id;
 	(void)to;
+	if (unlikely(stream->ahead)) {
+		*flags = NGHTTP2_DATA_FLAG_NO_COPY;
+		return stream->ahead;
+	}
 	if (!stream->detached)
 		n = s->events->pull(s->arg, stream->user, s->to + H2_FRAME_HEADER,
 			MIN(length, s->room - H2_FRAME_HEADER), &end);
-	if (n == 0 && !end)
+	if (n == 0 && !end) {
+		stream->idle = true;
 		return NGHTTP2_ERR_DEFERRED;
+	}
+	stream->credit_turn = 0;
 	*flags = NGHTTP2_DATA_FLAG_NO_COPY | (end ? NGHTTP2_DATA_FLAG_EOF : 0);
 	if (unlikely(end && stream->trailed))
 		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -36,23 +43,32 @@ ssize_t h2_read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t length
 	return (ssize_t)n;
 }
 
+void h2_data_sent(struct h2_session *s, size_t n)
+{
+	s->stats.data_frames_out++;
+	s->stats.data_bytes_out += n;
+	h2_bucket_credit(&s->meter.window_updates, 4);
+	/* At full speed windows end anywhere: only where small frames are the rule somebody makes them so. */
+	if (n >= TINY)
+		h2_bucket_credit(&s->dribbles, 1);
+}
+
 static int send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header, size_t length,
 	nghttp2_data_source *source, void *session)
 {
 	struct h2_session *s = session;
+	struct h2_stream *stream = source->ptr;
 
 	(void)ng;
 	(void)frame;
-	(void)source;
+	if (unlikely(stream->ahead)) {
+		h2_ahead_told(s, stream);
+		return 0;
+	}
 	memcpy(s->to, header, H2_FRAME_HEADER);
 	s->to += H2_FRAME_HEADER + length;
 	s->room -= H2_FRAME_HEADER + length;
-	s->stats.data_frames_out++;
-	s->stats.data_bytes_out += length;
-	h2_bucket_credit(&s->meter.window_updates, 4);
-	/* At full speed windows end anywhere: only where small frames are the rule somebody makes them so. */
-	if (length >= TINY)
-		h2_bucket_credit(&s->dribbles, 1);
+	h2_data_sent(s, length);
 	if (s->room >= H2_ROOM_MIN && !s->found)
 		return 0;
 	s->paused = true;

@@ -139,6 +139,8 @@ int h2_new(const struct h2_limits *limits, const struct h2_events *events, void 
 	s->arg = arg;
 	s->limits = *limits;
 	list_init(&s->all);
+	list_init(&s->ahead);
+	s->turn = 1;
 	h2_mem_init(&s->mem, limits->memory);
 	h2_meter_init(&s->meter, &s->limits, &s->stats, is_cancel, s);
 	err = make_callbacks(&callbacks);
@@ -200,6 +202,12 @@ int h2_recv(struct h2_session *s, const char *p, size_t n, uint64_t now_ms)
 		give_up_for(s, s->found ? s->found : h2_no_memory(s));
 		return -EPROTO;
 	}
+	/* A window update would be held against windows that are smaller than nghttp2 believes. */
+	if (!list_empty(&s->ahead)) {
+		give_up_for(s, H2_REASON_INTERNAL);
+		return -EPROTO;
+	}
+	s->turn++;
 	s->now_ms = now_ms;
 	flood = h2_meter_read(&s->meter, p, n, now_ms, &good);
 	err = nghttp2_session_mem_recv(s->ng, (const uint8_t *)p, good);
@@ -366,6 +374,10 @@ void h2_detach(struct h2_session *s, int32_t id)
 
 void h2_resume(struct h2_session *s, int32_t id)
 {
+	struct h2_stream *stream = h2_is_over(s) ? NULL : h2_stream_of(s, id);
+
+	if (stream)
+		stream->idle = false;
 	/* Fails for a stream that is gone, has nothing deferred, or already waits for its turn. */
 	if (!h2_is_over(s) && nghttp2_session_resume_data(s->ng, id) == NGHTTP2_ERR_NOMEM)
 		s->found = h2_no_memory(s);
@@ -379,11 +391,12 @@ void h2_consume(struct h2_session *s, int32_t id, size_t n)
 
 size_t h2_window(const struct h2_session *s, int32_t id)
 {
-	int32_t all, one;
+	const struct h2_stream *stream = h2_body(s, id);
+	int64_t all, one;
 
-	if (h2_is_over(s))
+	if (!stream)
 		return 0;
-	all = nghttp2_session_get_remote_window_size(s->ng);
-	one = nghttp2_session_get_stream_remote_window_size(s->ng, id);
+	all = (int64_t)nghttp2_session_get_remote_window_size(s->ng) - (int64_t)s->ahead_bytes;
+	one = (int64_t)nghttp2_session_get_stream_remote_window_size(s->ng, id) - stream->ahead;
 	return (size_t)MAX(MIN(all, one), 0);
 }

@@ -8,7 +8,6 @@
 #include "proto/h2_meter.h"
 #include "proto/h2_request.h"
 
-#define H2_FRAME_HEADER 9
 #define H2_FRAME_MAX	16384
 #define H2_ROOM_MIN	(H2_FRAME_HEADER + 128) /* less room than that is not worth a DATA frame */
 /* Memory that a head of n bytes and f fields may take until it is sent: copies, HPACK's own and its block. */
@@ -28,6 +27,13 @@ struct h2_stream {
 	bool detached;	   /* nothing is called for it */
 	bool ours;	   /* the reset that is queued is not the peer's fault */
 	bool trailed;	   /* trailers are queued: they end it, not its last DATA */
+	bool idle;	   /* its head has gone, and nghttp2 waits for h2_resume() */
+
+	/* h2_ahead.c */
+	struct list ahead_link; /* h2_session.ahead, while `ahead` is not 0 */
+	uint32_t ahead;		/* bytes of DATA that have gone and nghttp2 does not know of: a frame's at most */
+	int32_t credit;		/* of its window, when `credit_turn` is the session's `turn` */
+	uint32_t credit_turn;
 };
 
 struct h2_session {
@@ -42,6 +48,9 @@ struct h2_session {
 	struct h2_fields
 		*fields; /* of the head that is being received: there is one at most (RFC 9113 4.3) */
 	uint64_t now_ms; /* of the last h2_recv() */
+	struct list ahead;    /* streams with bytes that nghttp2 does not know of, */
+	uint64_t ahead_bytes; /* and those of all of them */
+	uint32_t turn;	      /* of h2_recv(), from 1: windows may have changed since the last */
 	struct list all;
 	unsigned streams; /* in it */
 	enum h2_reason why;
@@ -94,6 +103,11 @@ void h2_output_callbacks(nghttp2_session_callbacks *c);
 /* The body of every answer; source->ptr is its struct h2_stream. */
 ssize_t h2_read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t length, uint32_t *flags,
 	nghttp2_data_source *source, void *session);
+
+/* A DATA frame of n bytes has gone: counted, and credited to the peer's allowances. */
+void h2_data_sent(struct h2_session *s, size_t n);
+/* nghttp2 has taken the stream's bytes that had gone ahead off its windows. */
+void h2_ahead_told(struct h2_session *s, struct h2_stream *stream);
 
 /* Value of a `priority` field (RFC 9218 4): urgency 0 to 7. What cannot be read is as if it were not there.
  */

@@ -145,16 +145,24 @@ static void lost(struct h2_conn *conn, bool reset)
 	client_close(conn->client, reset ? CLIENT_RESET : CLIENT_CLOSE);
 }
 
-/* What the streams have for the session, told to it. */
-static void offer(struct h2_conn *conn)
+/* What the streams have: events as frames, straight into `to`, as far as they fit; the rest is told to the
+ * session. Returns how many bytes of `to` it took. */
+static size_t offer(struct h2_conn *conn, char *to, size_t room)
 {
+	size_t used = 0;
+
 	while (!list_empty(&conn->dirty)) {
 		struct h2_slot *slot = list_first(&conn->dirty, struct h2_slot, dirty);
+		size_t n = conn->catching_up ? 0 : h2_slot_write(slot, to + used, room - used);
 
 		list_remove(&slot->dirty);
+		used += n;
+		if (n)
+			continue;
 		list_push_back(&conn->offered, &slot->dirty);
 		h2_slot_offer(slot);
 	}
+	return used;
 }
 
 /* Those that could not give all wait: their window is used up, or the socket is full. */
@@ -164,8 +172,12 @@ static void end_offer(struct h2_conn *conn)
 		struct h2_slot *slot = list_first(&conn->offered, struct h2_slot, dirty);
 
 		list_remove(&slot->dirty);
-		if (!backlog_len(&slot->out))
+		if (!backlog_len(&slot->out)) {
+			/* It leaves when the windows know what went ahead. */
+			if (slot->cut)
+				h2_slot_mark(slot);
 			continue;
+		}
 		slot->client.wire.writable = false;
 		if (slot->client.stream)
 			out_blocked(slot->client.stream, true);
@@ -181,14 +193,18 @@ static int write_frames(struct h2_conn *conn)
 
 	while (done > 0) {
 		struct iovec iov = {frames, 0};
-		ssize_t n, sent;
+		size_t ahead = offer(conn, frames, WRITE_BYTES);
+		ssize_t n = 0, sent;
 
-		offer(conn);
-		n = h2_pull_into(conn->session, frames, WRITE_BYTES);
-		if (n <= 0) {
-			if (n == 0 && !list_empty(&conn->dirty))
+		if (WRITE_BYTES - ahead >= H2_PULL_MIN && h2_wants_pull(conn->session))
+			n = h2_pull_into(conn->session, frames + ahead, WRITE_BYTES - ahead);
+		if (n < 0)
+			return (int)n;
+		n += (ssize_t)ahead;
+		if (n == 0) {
+			if (!list_empty(&conn->dirty))
 				continue;
-			return n < 0 ? (int)n : 1;
+			return 1;
 		}
 		iov.iov_len = (size_t)n;
 		sent = wire_send(w, &iov, 1, iov.iov_len, false);
@@ -285,6 +301,23 @@ static bool take(struct h2_conn *conn, const char *p, size_t n)
 	return err == 0;
 }
 
+/* The session hears of all that went ahead of it. False: the socket is full, or broken. */
+static bool catch_up(struct h2_conn *conn)
+{
+	int done;
+
+	if (!h2_is_ahead(conn->session))
+		return true;
+	h2_tell_ahead(conn->session);
+	conn->catching_up = true;
+	done = write_frames(conn);
+	end_offer(conn);
+	conn->catching_up = false;
+	if (done < 0)
+		lost(conn, true);
+	return done > 0;
+}
+
 void h2_conn_ready(struct client *c)
 {
 	struct h2_conn *conn = c->h2;
@@ -299,6 +332,8 @@ void h2_conn_ready(struct client *c)
 			task_next_turn(c->env->loop, &c->again);
 			return;
 		}
+		if (!catch_up(conn))
+			return;
 		n = wire_recv(&c->wire, c->env->frames, READ_BYTES);
 		if (n == -EAGAIN)
 			break;

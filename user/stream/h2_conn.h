@@ -18,6 +18,7 @@ struct h2_conn {
 	struct list offered; /* those whose bytes are offered to it in this flush: h2_slot.dirty as well */
 	struct task flush;
 	struct backlog out; /* frames that the socket has not taken */
+	bool catching_up;   /* nothing goes ahead of the session, see h2_send_ahead() */
 	bool gathers;	    /* the flush was put off by a turn */
 	bool noticed;	    /* the first GOAWAY was sent */
 	bool reset;	    /* broken, not closed: what its streams' ends say */
@@ -28,6 +29,7 @@ struct h2_conn {
 struct h2_slot {
 	struct client client;
 	struct h2_conn *conn;
+	struct h2_stream *body; /* the session's; NULL: none that DATA may go ahead on */
 	struct list link, dirty;
 	struct backlog out;  /* text of the response's head and bytes of its body, for the session */
 	struct buf trailers; /* the upstream's section of them, as far as it came: CRLF alone is none */
@@ -73,6 +75,8 @@ struct h2_slot *h2_slot_new(struct h2_conn *conn, int32_t id);
 void h2_slot_lost(struct h2_slot *slot, bool reset);
 /* Its stream ends; the session has yet to close its own. */
 void h2_slot_end(struct h2_slot *slot, bool reset);
+/* All that it has as a DATA frame, if that can go as it is; how many bytes of `to` it took. 0: offer it. */
+size_t h2_slot_write(struct h2_slot *slot, char *to, size_t room);
 /* Tells the session what it has to know, before a pull. */
 void h2_slot_offer(struct h2_slot *slot);
 /* The next bytes of the body for a frame. */

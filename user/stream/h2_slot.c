@@ -198,6 +198,8 @@ static void give_heads(struct h2_slot *slot)
 			spoil(slot);
 			return;
 		}
+		if (slot->has_head && !slot->told_end)
+			slot->body = h2_body(slot->conn->session, slot->id);
 		slot->out.at += head.n;
 	}
 }
@@ -225,6 +227,18 @@ static void has_room(struct h2_slot *slot)
 	task_next_turn(c->env->loop, &c->again);
 }
 
+size_t h2_slot_write(struct h2_slot *slot, char *to, size_t room)
+{
+	size_t n = backlog_len(&slot->out);
+	bool end = false;
+
+	if (!slot->body || slot->gone || slot->ended || slot->cut ||
+		!h2_send_ahead(slot->conn->session, slot->body, n, to, room))
+		return 0;
+	(void)h2_slot_pull(slot, to + H2_FRAME_HEADER, n, &end);
+	return H2_FRAME_HEADER + n;
+}
+
 void h2_slot_offer(struct h2_slot *slot)
 {
 	if (slot->gone)
@@ -236,9 +250,13 @@ void h2_slot_offer(struct h2_slot *slot)
 			has_room(slot);
 		}
 	}
-	if (slot->cut && !backlog_len(&slot->out))
-		leave(slot);
-	else if (slot->has_head && !slot->told_end && (backlog_len(&slot->out) || slot->ended))
+	if (slot->cut && !backlog_len(&slot->out)) {
+		/* The windows first: behind the reset they could not be told any more. */
+		if (slot->body && h2_body_is_ahead(slot->conn->session, slot->body))
+			h2_resume(slot->conn->session, slot->id);
+		else
+			leave(slot);
+	} else if (slot->has_head && !slot->told_end && (backlog_len(&slot->out) || slot->ended))
 		h2_resume(slot->conn->session, slot->id);
 }
 
