@@ -170,6 +170,24 @@ static void test_updates_of_the_largest_window(void **state)
 	world_free(w);
 }
 
+/* The session resets stream 1 for its peer's mistake. Bytes that went ahead of that would never be told. */
+static void test_not_in_front_of_a_reset(void **state)
+{
+	struct world *w = world_with_streams(2);
+
+	(void)state;
+	window(w, 1, 0x7fffffff); /* overflows (RFC 9113 6.9.1) */
+	assert_int_equal(feed(w), 0);
+	assert_false(send_n(w, 1, 9));
+	assert_false(send_n(w, 3, 9)); /* which of them it is about is not looked up */
+	assert_true(find_frame(w, F_RST, 1));
+	drain(w);
+	assert_true(send_n(w, 3, 9));
+	catch_up(w);
+	assert_int_equal(h2_window(w->s, 3), 65535 - 9);
+	world_free(w);
+}
+
 static void test_forgotten_telling_ends_it(void **state)
 {
 	struct world *w = world_with_streams(1);
@@ -239,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_where_it_must_not_be),
 		cmocka_unit_test(test_windows_are_not_used_up),
 		cmocka_unit_test(test_updates_of_the_largest_window),
+		cmocka_unit_test(test_not_in_front_of_a_reset),
 		cmocka_unit_test(test_forgotten_telling_ends_it),
 		cmocka_unit_test(test_mixture),
 	};

@@ -26,11 +26,13 @@ static int64_t credit(struct h2_session *s, struct h2_stream *stream)
 	return MIN(all, (int64_t)stream->credit) - 1;
 }
 
-/* Nothing of the stream waits in nghttp2, and nothing that nghttp2 began is on its way. */
+/* Nothing of the stream waits in nghttp2, and nothing at all in front of DATA: a reset that is on its way there, which
+ * may be nghttp2's own, would drop what it is to be told. */
 static bool is_clear(const struct h2_session *s, const struct h2_stream *stream)
 {
 	return stream->idle && !stream->detached && !stream->by_peer && !stream->broken && !stream->ours &&
-	       !stream->trailed && !s->pending.n && !h2_is_over(s);
+	       !stream->trailed && !s->pending.n && !h2_is_over(s) &&
+	       !nghttp2_session_get_outbound_queue_size(s->ng);
 }
 
 static void put_header(char *to, size_t n, int32_t id)
