@@ -40,7 +40,8 @@ static uint32_t on_request(void *arg, int32_t id, const struct h1_request *req, 
 	conn->client->env->totals->h2_streams++;
 	slot->request_done = end;
 	list_remove(&conn->client->idle);
-	timer_stop(&conn->client->timer);
+	if (!conn->noticed) /* else it is the second GOAWAY's, and this request crossed the first */
+		timer_stop(&conn->client->timer);
 	request_start_parsed(&slot->client, req);
 	return 0;
 }
