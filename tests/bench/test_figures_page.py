@@ -11,7 +11,8 @@ MARKS = ("<!-- figures: begin; written by `make bench-plots` -->", "<!-- figures
 
 def contender(name, left_out="", **medians):
     summary = {k: {"median": v, "min": v * 0.9, "max": v * 1.1} for k, v in medians.items()}
-    return {"name": name, "left_out": left_out, "summary": summary}
+    ratios = {k: {"median": v / 40, "min": v / 50, "max": v / 20} for k, v in medians.items()}
+    return {"name": name, "left_out": left_out, "summary": summary, "ratio_to_nginx": ratios}
 
 
 def write(directory, scenario, client, contenders, topology="local", **settings):
@@ -44,7 +45,9 @@ def test_the_best_and_what_is_lost(tmp_path):
     done, text = make(tmp_path, remote, setup, events)
     assert done.returncode == 0, done.stderr
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
-    parts = text.split("#### ")[1:]
+    glance, *parts = text.split("#### ")[1:]
+    assert "| HTTP/1.1 | 2,000 streams x 40 events/s x 200 B | sluice-copy | 0.23 (0.18–0.45) | 0.75 (0.60–1.50) | 2.50 (2.00–5.00) |" in glance
+    assert "none" not in glance and "setup" not in glance and "| nginx" not in glance
     assert [p.splitlines()[0] for p in parts] == [
         "events, HTTP/1.1", "setup, HTTP/1.1 over TLS 1.3", "events, HTTP/1.1, three network namespaces"]  # fmt: skip
     assert "2,000 streams x 40 events/s x 200 B; 3 rounds of 4 s; 2026-01-02, Linux X" in parts[0] and "3 workers each" in parts[2]

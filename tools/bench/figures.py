@@ -125,16 +125,43 @@ def lost(data):
             yield f"{title}: {', '.join(ahead)}"
 
 
+GLANCE = (("cpu_contender", "relay's CPU"), ("cpu_machine", "machine's CPU"), ("latency_p50", "p50"), ("latency_p99", "p99"))
+
+
+def load_of(settings):
+    text = f"{settings['streams']:,} streams"
+    if settings["scenario"] in ("events", "stall"):
+        text += f" x {settings['rate']:g} events/s x {settings['size']:,} B"
+    return text
+
+
+def where_of(settings):
+    return CLIENT_WORDS[settings["client"]] + ("" if settings["topology"] == "local" else ", three network namespaces")
+
+
+def glance(found):
+    """Every events comparison with nginx in it: ratios taken round by round, their median, least and greatest."""
+    yield "#### events: shares of nginx's in the same round"
+    yield "| clients | load | | " + " | ".join(title for _, title in GLANCE) + " |"
+    yield "|---|---|---|" + "---:|" * len(GLANCE)
+    for data in found:
+        if data["settings"]["scenario"] != "events":
+            continue
+        for x in data["contenders"]:
+            ratios = x.get("ratio_to_nginx", {})
+            if x["left_out"] or x["name"] in ("none", "nginx") or "cpu_machine" not in ratios:
+                continue
+            cells = [f"{r['median']:.2f} ({r['min']:.2f}–{r['max']:.2f})" if (r := ratios.get(m)) else "–" for m, _ in GLANCE]
+            yield f"| {where_of(data['settings'])} | {load_of(data['settings'])} | {x['name']} | " + " | ".join(cells) + " |"
+    yield ""
+
+
 def section(path, data):
     s, m = data["settings"], data["machine"]
-    where = "" if s["topology"] == "local" else ", three network namespaces"
     workers = f", {s['workers']} workers each" if s.get("workers", 1) > 1 else ""
-    load = f"{s['streams']:,} streams"
-    if s["scenario"] in ("events", "stall"):
-        load += f" x {s['rate']:g} events/s x {s['size']:,} B"
     name = os.path.splitext(os.path.basename(path))[0]
-    yield f"#### {s['scenario']}, {CLIENT_WORDS[s['client']]}{where}"
-    yield f"{load}{workers}; {s['rounds']} rounds of {s['seconds']:g} s; {data['when'][:10]}, {m['kernel']}. [All figures](performance/{name}.json)."
+    yield f"#### {s['scenario']}, {where_of(s)}"
+    yield f"{load_of(s)}{workers}; {s['rounds']} rounds of {s['seconds']:g} s; {data['when'][:10]}, {m['kernel']}. [All figures](performance/{name}.json)."
     yield ""
     yield from table(data)
     for x in data["contenders"]:
@@ -153,7 +180,8 @@ def main():
         text = f.read()
     if not found or text.count(BEGIN) != 1 or text.count(END) != 1:
         sys.exit(f"figures: {'no figures of compare among the files' if not found else page + ' lacks its two marks'}")
-    lines = [line for _, path, data in found for line in section(path, data)]
+    lines = list(glance([data for _, _, data in found]))
+    lines += [line for _, path, data in found for line in section(path, data)]
     head, rest = text.split(BEGIN)
     tail = rest.split(END)[1]
     with open(page, "w", encoding="utf-8") as f:
