@@ -1,5 +1,5 @@
-/* DATA that goes ahead of nghttp2: the frames are right, the windows come out even, and where it must not be it is
- * not. */
+/* DATA that goes ahead of nghttp2: the frames are right, the windows come out even, and where it must not be
+ * it is not. */
 #include "h2_client.h"
 
 #define STREAM_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -148,7 +148,8 @@ static void test_windows_are_not_used_up(void **state)
 	world_free(w);
 }
 
-/* A window may be as large as there is; an update for bytes that nghttp2 did not know of would overflow it. */
+/* A window may be as large as there is; an update for bytes that nghttp2 did not know of would overflow it.
+ */
 static void test_updates_of_the_largest_window(void **state)
 {
 	struct world *w = world_with_streams(1);

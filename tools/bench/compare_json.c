@@ -103,8 +103,9 @@ int compare_write_json(const struct compare *cmp, const char *path)
 		cmp->scenario->name, "client", cmp->client->name, "streams", (json_int_t)cmp->streams, "rate",
 		cmp->rate, "size", (json_int_t)cmp->size, "rounds", (json_int_t)cmp->rounds, "seconds",
 		cmp->seconds, "warmup", cmp->warmup, "pause", cmp->pause, "load_processes",
-		(json_int_t)cmp->processes, "workers", (json_int_t)cmp->workers, "pinned", (int)cmp->pinned, "topology", cmp->topology_name,
-		"units", units_to_json(cmp), "contenders", list, "targets", targets_to_json(cmp));
+		(json_int_t)cmp->processes, "workers", (json_int_t)cmp->workers, "pinned", (int)cmp->pinned,
+		"topology", cmp->topology_name, "units", units_to_json(cmp), "contenders", list, "targets",
+		targets_to_json(cmp));
 	if (!o)
 		return -ENOMEM;
 	err = json_dump_file(o, path, JSON_INDENT(1) | JSON_REAL_PRECISION(8)) ? -EIO : 0;

@@ -37,8 +37,9 @@ static const struct peer peers[] = {
 		.conf = "caddy.conf",
 		/* So many threads run Go code; its few helpers are counted too. It keeps files at home.
 		 */
-		.argv = {"env", "GOMAXPROCS=@WORKERS@", "HOME=@DIR@", "XDG_DATA_HOME=@DIR@", "XDG_CONFIG_HOME=@DIR@",
-			"caddy", "run", "--config", "@CONF@", "--adapter", "caddyfile"},
+		.argv = {"env", "GOMAXPROCS=@WORKERS@", "HOME=@DIR@", "XDG_DATA_HOME=@DIR@",
+			"XDG_CONFIG_HOME=@DIR@", "caddy", "run", "--config", "@CONF@", "--adapter",
+			"caddyfile"},
 		.version = {"caddy", "version"}},
 	{.name = "h2o",
 		.about = "Debian's h2o, its best settings for event streams",
@@ -46,11 +47,10 @@ static const struct peer peers[] = {
 		.argv = {"h2o", "-m", "worker", "-c", "@CONF@"},
 		.version = {"h2o", "-v"}},
 	{.name = "envoy",
-		.about =
-			"Envoy, its best settings for event streams; Debian has no package of it",
+		.about = "Envoy, its best settings for event streams; Debian has no package of it",
 		.conf = "envoy.conf",
-		.argv = {"envoy", "--config-path", "@CONF@", "--concurrency", "@WORKERS@", "--log-level", "error",
-			"--disable-hot-restart"},
+		.argv = {"envoy", "--config-path", "@CONF@", "--concurrency", "@WORKERS@", "--log-level",
+			"error", "--disable-hot-restart"},
 		.version = {"envoy", "--version"}},
 };
 
@@ -95,7 +95,8 @@ static struct slice value_of(struct slice name, const struct peer_vars *v)
 		{SLICE("ORIGIN_HOST"), host_of(v->origin)}, {SLICE("ORIGIN_PORT"), port_of(v->origin)},
 		{SLICE("DIR"), slice_of(v->dir)}, {SLICE("CONF"), slice_of(v->conf)},
 		{SLICE("CERT"), slice_of(v->cert)}, {SLICE("SLUICE"), slice_of(v->sluice)},
-		{SLICE("INSTANCE"), slice_of(v->instance)}, {SLICE("WORKERS"), slice_of(v->workers)}, {SLICE(""), SLICE("@")}};
+		{SLICE("INSTANCE"), slice_of(v->instance)}, {SLICE("WORKERS"), slice_of(v->workers)},
+		{SLICE(""), SLICE("@")}};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		if (slice_eq(name, table[i].name))

@@ -34,7 +34,7 @@ struct scale_model {
 	 * stream; c[2]: what an event costs more than c[0] where it is nearly alone, see scale_event() */
 	struct fit cpu;
 	double half; /* events a second at which half of an idle CPU's extra cost is gone; 0: there is none */
-	double busiest; /* events a second of the busiest place that counted */
+	double busiest;	   /* events a second of the busiest place that counted */
 	struct fit user;   /* c[0]: bytes per stream; c[1]: bytes without streams */
 	struct fit kernel; /* c[0]: bytes per stream, of slab and socket memory */
 };

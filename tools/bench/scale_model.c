@@ -117,7 +117,8 @@ static void fit_cpu(struct fit_row *rows, size_t count, struct scale_model *m)
 		m->busiest = MAX(m->busiest, rows[i].x[0]);
 	if (!m->cpu.rows || m->busiest <= 0)
 		return;
-	for (double half = m->busiest, limit = WAKING_TELLS * m->cpu.left; half > m->busiest / 1000; half /= 1.1) {
+	for (double half = m->busiest, limit = WAKING_TELLS * m->cpu.left; half > m->busiest / 1000;
+		half /= 1.1) {
 		struct fit f;
 
 		for (size_t i = 0; i < count; i++)

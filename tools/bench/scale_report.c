@@ -60,7 +60,8 @@ static void print_cell(FILE *to, bool has, const char *fmt, ...)
 static void print_costs(FILE *to, const struct scale_data *d)
 {
 	fprintf(to, "\n**Fitted cost**, above the same load without a relay; ± is one standard error\n\n"
-		    "| contender | CPU per event, us, busy | the same where events are few | half way at, events/s "
+		    "| contender | CPU per event, us, busy | the same where events are few | half way at, "
+		    "events/s "
 		    "| CPU of 1,000 idle streams, %% of one | runs lie off, "
 		    "rms (worst) | user memory "
 		    "per stream, KiB | kernel memory per stream, KiB | memory without streams, MiB "

@@ -7,10 +7,10 @@
 
 #include "proto/h1.h"
 
-#define H2_PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#define H2_PREFACE_LEN (sizeof(H2_PREFACE) - 1)
+#define H2_PREFACE	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define H2_PREFACE_LEN	(sizeof(H2_PREFACE) - 1)
 #define H2_FRAME_HEADER 9
-#define H2_PULL_MIN    512 /* bytes: h2_pull_into() needs that much room */
+#define H2_PULL_MIN	512 /* bytes: h2_pull_into() needs that much room */
 
 /* Error codes, RFC 9113 7. */
 enum h2_code {
@@ -131,16 +131,18 @@ must_check int h2_recv(struct h2_session *s, const char *p, size_t n, uint64_t n
  * while nothing waits, so that a peer that does not read holds no memory. A larger `n` makes fewer writes and
  * records; 16 KiB is enough. */
 must_check ssize_t h2_pull_into(struct h2_session *s, char *to, size_t n);
-/* The short way for events, between two h2_pull_into(): a DATA frame of all n bytes of a body, when nothing of the
- * stream waits and no window is used up by it. True: its header is in `to`, and the caller puts the n bytes behind
- * it. False: h2_resume(), as always; nothing has changed. The windows are told of it later (h2_ahead.c). */
+/* The short way for events, between two h2_pull_into(): a DATA frame of all n bytes of a body, when nothing
+ * of the stream waits and no window is used up by it. True: its header is in `to`, and the caller puts the n
+ * bytes behind it. False: h2_resume(), as always; nothing has changed. The windows are told of it later
+ * (h2_ahead.c). */
 struct h2_stream;
 must_check bool h2_send_ahead(struct h2_session *s, struct h2_stream *body, size_t n, char *to, size_t room);
-/* The stream, for that: after h2_head() without `end`; good until on_closed or h2_detach(). NULL: there is none. */
+/* The stream, for that: after h2_head() without `end`; good until on_closed or h2_detach(). NULL: there is
+ * none. */
 struct h2_stream *h2_body(const struct h2_session *s, int32_t id);
 /* Has a frame gone (of this stream) that the windows were not told of? Not when the session is over. With it,
- * h2_recv() and h2_reset() must not be called: h2_tell_ahead() or h2_resume() of the stream, and a pull until nothing
- * is left, come first. */
+ * h2_recv() and h2_reset() must not be called: h2_tell_ahead() or h2_resume() of the stream, and a pull until
+ * nothing is left, come first. */
 bool h2_is_ahead(const struct h2_session *s);
 bool h2_body_is_ahead(const struct h2_session *s, const struct h2_stream *body);
 void h2_tell_ahead(struct h2_session *s);

@@ -26,8 +26,8 @@ static int64_t credit(struct h2_session *s, struct h2_stream *stream)
 	return MIN(all, (int64_t)stream->credit) - 1;
 }
 
-/* Nothing of the stream waits in nghttp2, and nothing at all in front of DATA: a reset that is on its way there, which
- * may be nghttp2's own, would drop what it is to be told. */
+/* Nothing of the stream waits in nghttp2, and nothing at all in front of DATA: a reset that is on its way
+ * there, which may be nghttp2's own, would drop what it is to be told. */
 static bool is_clear(const struct h2_session *s, const struct h2_stream *stream)
 {
 	return stream->idle && !stream->detached && !stream->by_peer && !stream->broken && !stream->ours &&
@@ -79,6 +79,6 @@ bool h2_body_is_ahead(const struct h2_session *s, const struct h2_stream *stream
 
 void h2_tell_ahead(struct h2_session *s)
 {
-	list_for_each(node, &s->ahead)
+	list_for_each (node, &s->ahead)
 		h2_resume(s, list_entry(node, struct h2_stream, ahead_link)->id);
 }

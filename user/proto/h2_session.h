@@ -8,8 +8,8 @@
 #include "proto/h2_meter.h"
 #include "proto/h2_request.h"
 
-#define H2_FRAME_MAX	16384
-#define H2_ROOM_MIN	(H2_FRAME_HEADER + 128) /* less room than that is not worth a DATA frame */
+#define H2_FRAME_MAX 16384
+#define H2_ROOM_MIN  (H2_FRAME_HEADER + 128) /* less room than that is not worth a DATA frame */
 /* Memory that a head of n bytes and f fields may take until it is sent: copies, HPACK's own and its block. */
 #define H2_HEAD_COST(n, f) (3 * (n) + 128 * (f) + 32 * 1024)
 #define H2_GOAWAY_BYTES	   (H2_FRAME_HEADER + 8)
@@ -31,8 +31,8 @@ struct h2_stream {
 
 	/* h2_ahead.c */
 	struct list ahead_link; /* h2_session.ahead, while `ahead` is not 0 */
-	uint32_t ahead;		/* bytes of DATA that have gone and nghttp2 does not know of: a frame's at most */
-	int32_t credit;		/* of its window, when `credit_turn` is the session's `turn` */
+	uint32_t ahead; /* bytes of DATA that have gone and nghttp2 does not know of: a frame's at most */
+	int32_t credit; /* of its window, when `credit_turn` is the session's `turn` */
 	uint32_t credit_turn;
 };
 
@@ -46,8 +46,8 @@ struct h2_session {
 	struct h2_meter meter;
 	struct h2_bucket dribbles;
 	struct h2_fields
-		*fields; /* of the head that is being received: there is one at most (RFC 9113 4.3) */
-	uint64_t now_ms; /* of the last h2_recv() */
+		*fields;      /* of the head that is being received: there is one at most (RFC 9113 4.3) */
+	uint64_t now_ms;      /* of the last h2_recv() */
 	struct list ahead;    /* streams with bytes that nghttp2 does not know of, */
 	uint64_t ahead_bytes; /* and those of all of them */
 	uint32_t turn;	      /* of h2_recv(), from 1: windows may have changed since the last */
