@@ -7,11 +7,6 @@
 /* nghttp2 takes one frame's length at a time. Half of it leaves room for any event behind the telling. */
 #define TELL_BYTES (H2_FRAME_MAX / 2)
 
-struct h2_stream *h2_body(const struct h2_session *s, int32_t id)
-{
-	return h2_is_over(s) ? NULL : h2_stream_of(s, id);
-}
-
 /* How many bytes may go without using up a window: that, and what follows from it, is nghttp2's. */
 static int64_t credit(struct h2_session *s, struct h2_stream *stream)
 {

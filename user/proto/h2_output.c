@@ -260,7 +260,7 @@ static int no_memory(struct h2_session *s)
 /* Of an answer that can still be sent; else NULL. */
 static struct h2_stream *answerable(const struct h2_session *s, int32_t id)
 {
-	struct h2_stream *stream = h2_is_over(s) ? NULL : h2_stream_of(s, id);
+	struct h2_stream *stream = h2_body(s, id);
 
 	return stream && !stream->detached && !stream->by_peer ? stream : NULL;
 }

@@ -350,9 +350,14 @@ const struct h2_stats *h2_stats(struct h2_session *s)
 	return &s->stats;
 }
 
+struct h2_stream *h2_body(const struct h2_session *s, int32_t id)
+{
+	return h2_is_over(s) ? NULL : h2_stream_of(s, id);
+}
+
 void h2_reset(struct h2_session *s, int32_t id, uint32_t code)
 {
-	struct h2_stream *stream = h2_is_over(s) ? NULL : h2_stream_of(s, id);
+	struct h2_stream *stream = h2_body(s, id);
 
 	if (!stream || stream->by_peer)
 		return;
@@ -364,7 +369,7 @@ void h2_reset(struct h2_session *s, int32_t id, uint32_t code)
 void h2_detach(struct h2_session *s, int32_t id)
 {
 	/* Nothing is called any more when it is over. */
-	struct h2_stream *stream = h2_is_over(s) ? NULL : h2_stream_of(s, id);
+	struct h2_stream *stream = h2_body(s, id);
 
 	if (!stream)
 		return;
@@ -374,12 +379,13 @@ void h2_detach(struct h2_session *s, int32_t id)
 
 void h2_resume(struct h2_session *s, int32_t id)
 {
-	struct h2_stream *stream = h2_is_over(s) ? NULL : h2_stream_of(s, id);
+	struct h2_stream *stream = h2_body(s, id);
 
-	if (stream)
-		stream->idle = false;
-	/* Fails for a stream that is gone, has nothing deferred, or already waits for its turn. */
-	if (!h2_is_over(s) && nghttp2_session_resume_data(s->ng, id) == NGHTTP2_ERR_NOMEM)
+	if (!stream)
+		return;
+	stream->idle = false;
+	/* Fails for a stream that has nothing deferred, or already waits for its turn. */
+	if (nghttp2_session_resume_data(s->ng, id) == NGHTTP2_ERR_NOMEM)
 		s->found = h2_no_memory(s);
 }
 

@@ -241,11 +241,9 @@ static void rest(struct h2_conn *conn)
 {
 	struct client *c = conn->client;
 
-	if (conn->ending || c->env->draining) {
-		if (conn->ending) {
-			client_close(c, CLIENT_LINGER);
-			return;
-		}
+	if (conn->ending) {
+		client_close(c, CLIENT_LINGER);
+	} else if (c->env->draining) {
 		h2_goaway(conn->session, H2_NO_ERROR);
 		conn->ending = true;
 		task_defer(c->env->loop, &conn->flush);
